@@ -1,0 +1,2 @@
+// Entry point of fog-node; filled by the agent.
+return 0;
