@@ -1,0 +1,122 @@
+using System.Diagnostics;
+using System.Reflection;
+using FluentValidation;
+using FogCompute.Application.Common.Messaging;
+using FogCompute.Application.Common.Security;
+using FogCompute.Domain.Common;
+using FogCompute.Domain.Identity;
+using MediatR;
+using Microsoft.Extensions.Logging;
+
+namespace FogCompute.Application.Common.Pipeline;
+
+// Order: tracing ▸ authorization ▸ validation ▸ unit of work ▸ idempotency ▸ handler. Registered in Application/DependencyInjection.cs.
+
+/// <summary>One span and one structured log line per use case; never the message itself.</summary>
+internal sealed partial class TracingBehavior<TRequest, TResult>(ILogger<TracingBehavior<TRequest, TResult>> log) : IPipelineBehavior<TRequest, TResult>
+    where TRequest : notnull
+{
+    private static readonly string Name = typeof(TRequest).Name;
+    private static readonly string Module = typeof(TRequest).Namespace?.Split('.').Last() ?? "";
+
+    public async Task<TResult> Handle(TRequest request, CancellationToken cancellationToken, RequestHandlerDelegate<TResult> next)
+    {
+        using var span = UseCaseTracing.Source.StartActivity(Name);
+        var started = Stopwatch.GetTimestamp();
+        try
+        {
+            var result = await next();
+            Done(log, Name, Module, Stopwatch.GetElapsedTime(started).TotalMilliseconds);
+            return result;
+        }
+        catch (FogException refusal)
+        {
+            span?.SetStatus(ActivityStatusCode.Error, refusal.Error.Code);
+            Refused(log, Name, Module, refusal.Error.Code, Stopwatch.GetElapsedTime(started).TotalMilliseconds);
+            throw;
+        }
+    }
+
+    [LoggerMessage(1, LogLevel.Debug, "use_case_done {event} {module} {elapsed_ms}")]
+    private static partial void Done(ILogger logger, string @event, string module, double elapsed_ms);
+
+    [LoggerMessage(2, LogLevel.Information, "use_case_refused {event} {module} {code} {elapsed_ms}")]
+    private static partial void Refused(ILogger logger, string @event, string module, string code, double elapsed_ms);
+}
+
+/// <summary>The activity source that exporters subscribe to.</summary>
+public static class UseCaseTracing
+{
+    public static readonly ActivitySource Source = new("FogCompute.UseCases");
+}
+
+internal sealed class AuthorizationBehavior<TRequest, TResult>(CallerContext context) : IPipelineBehavior<TRequest, TResult>
+    where TRequest : notnull
+{
+    // Start-up has checked that every request type carries the attribute.
+    private static readonly string Needed = typeof(TRequest).GetCustomAttribute<RequiresPermissionAttribute>()!.Permission;
+
+    public Task<TResult> Handle(TRequest request, CancellationToken cancellationToken, RequestHandlerDelegate<TResult> next)
+    {
+        if (Needed == Permissions.Public || context.Caller.Permissions.Contains(Needed))
+            return next();
+        throw new FogException(context.Caller.Kind == CallerKind.Anonymous ? IdentityErrors.Unauthenticated : IdentityErrors.Forbidden(Needed));
+    }
+}
+
+/// <summary>Shape of the message, no I/O; all violations at once.</summary>
+internal sealed class ValidationBehavior<TRequest, TResult>(IEnumerable<IValidator<TRequest>> validators) : IPipelineBehavior<TRequest, TResult>
+    where TRequest : notnull
+{
+    public Task<TResult> Handle(TRequest request, CancellationToken cancellationToken, RequestHandlerDelegate<TResult> next)
+    {
+        var failures = validators.SelectMany(v => v.Validate(request).Errors).ToList();
+        if (failures.Count == 0)
+            return next();
+        var fields = failures
+            .GroupBy(f => WireNames.Of(f.PropertyName), StringComparer.Ordinal)
+            .ToDictionary(g => g.Key, g => g.Select(f => f.ErrorMessage).Distinct(StringComparer.Ordinal).ToArray(), StringComparer.Ordinal);
+        var summary = string.Join(" ", fields.Select(f => $"{f.Key}: {string.Join("; ", f.Value)}"));
+        throw new FogException(new FogError("common.validation_failed", ErrorKind.Invalid, summary), fields);
+    }
+}
+
+/// <summary>One transaction per command: handler, events of other modules, save, commit, then signals.</summary>
+internal sealed class UnitOfWorkBehavior<TRequest, TResult>(IUnitOfWork unitOfWork, TransactionScope scope) : IPipelineBehavior<TRequest, TResult>
+    where TRequest : notnull
+{
+    private static readonly bool IsCommand = typeof(ICommand<TResult>).IsAssignableFrom(typeof(TRequest));
+
+    public async Task<TResult> Handle(TRequest request, CancellationToken cancellationToken, RequestHandlerDelegate<TResult> next)
+    {
+        if (!IsCommand)
+            return await next();
+        var result = await unitOfWork.RunAsync(
+            _ =>
+            {
+                scope.Reset();
+                return next();
+            },
+            scope.DeliverAsync,
+            cancellationToken);
+        scope.Signal();
+        return result;
+    }
+}
+
+/// <summary>Remembers the answer of a command under the caller's key, in the command's own transaction: a failed command records nothing.</summary>
+internal sealed class IdempotencyBehavior<TRequest, TResult>(IIdempotencyStore store, CallerContext context) : IPipelineBehavior<TRequest, TResult>
+    where TRequest : notnull
+{
+    public async Task<TResult> Handle(TRequest request, CancellationToken cancellationToken, RequestHandlerDelegate<TResult> next)
+    {
+        if (request is not IIdempotentCommand { IdempotencyKey: { } key })
+            return await next();
+        var reservation = new IdempotencyReservation(context.Caller.Account, typeof(TRequest).Name, key, IdempotencyFingerprint.Of(request));
+        if (await store.ReserveAsync<TResult>(reservation, cancellationToken) is { Found: true } earlier)
+            return earlier.Answer!;
+        var result = await next();
+        await store.RememberAsync(reservation, result, cancellationToken);
+        return result;
+    }
+}

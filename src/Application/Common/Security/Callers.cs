@@ -1,0 +1,74 @@
+using FogCompute.Domain.Identity;
+
+namespace FogCompute.Application.Common.Security;
+
+public enum CallerKind
+{
+    /// <summary>Not identified: may do nothing that needs a permission.</summary>
+    Anonymous,
+    /// <summary>A person or script at this very machine, in the embedded default (product docs, access).</summary>
+    LocalOperator,
+    ApiKey,
+    /// <summary>May only register a device.</summary>
+    EnrolmentToken,
+    /// <summary>A device agent with its own key.</summary>
+    Device,
+    /// <summary>A recurring job of the control plane itself.</summary>
+    System,
+}
+
+/// <summary>Who is asking. HTTP, WebSocket and recurring jobs all set one before a use case runs.</summary>
+public sealed record Caller(CallerKind Kind, AccountId Account, string? DeviceId, IReadOnlySet<string> Permissions)
+{
+    public static readonly Caller Anonymous = new(CallerKind.Anonymous, default, null, new HashSet<string>());
+
+    public static readonly Caller System = new(CallerKind.System, default, null, new HashSet<string>(Security.Permissions.All));
+
+    /// <summary>Operators see and act for every account.</summary>
+    public bool IsOperator => Permissions.Contains(Security.Permissions.Operate);
+
+    public bool MayActFor(AccountId account) => account == Account || IsOperator;
+}
+
+/// <summary>Holds the caller of the current scope.</summary>
+public sealed class CallerContext
+{
+    public Caller Caller { get; set; } = Caller.Anonymous;
+}
+
+/// <summary>Every permission that a use case can ask for.</summary>
+public static class Permissions
+{
+    /// <summary>Answers that anyone may have (health, stats of the whole pool).</summary>
+    public const string Public = "public";
+    public const string JobsRead = "jobs.read";
+    public const string JobsWrite = "jobs.write";
+    public const string DevicesRead = "devices.read";
+    public const string DevicesWrite = "devices.write";
+    /// <summary>What only an agent does: poll, report.</summary>
+    public const string DeviceAgent = "devices.agent";
+    public const string LedgerRead = "ledger.read";
+    public const string ArtifactsRead = "artifacts.read";
+    public const string ArtifactsWrite = "artifacts.write";
+    /// <summary>Accounts, keys, other people's jobs, the reconciler.</summary>
+    public const string Operate = "operate";
+
+    public static readonly IReadOnlyList<string> All =
+        [Public, JobsRead, JobsWrite, DevicesRead, DevicesWrite, DeviceAgent, LedgerRead, ArtifactsRead, ArtifactsWrite, Operate];
+
+    /// <summary>What an API key of an ordinary account gets.</summary>
+    public static readonly IReadOnlyList<string> Member = [Public, JobsRead, JobsWrite, DevicesRead, DevicesWrite, LedgerRead, ArtifactsRead, ArtifactsWrite];
+
+    /// <summary>What a device key gets.</summary>
+    public static readonly IReadOnlyList<string> Device = [Public, DeviceAgent, DevicesRead, ArtifactsRead, ArtifactsWrite];
+
+    /// <summary>What an enrolment token gets.</summary>
+    public static readonly IReadOnlyList<string> Enrolment = [Public, DevicesWrite];
+}
+
+/// <summary>The permission a use case needs. A request type without it stops the start-up.</summary>
+[AttributeUsage(AttributeTargets.Class)]
+public sealed class RequiresPermissionAttribute(string permission) : Attribute
+{
+    public string Permission { get; } = permission;
+}

@@ -1,0 +1,21 @@
+using FogCompute.Application.Common.Messaging;
+using FogCompute.Domain.Identity;
+using FogCompute.Domain.Scheduler;
+
+namespace FogCompute.Application.Scheduler.Events;
+
+/// <summary>A job was validated and quoted; its funds must be held now or the submit fails. Amounts in micro-credits.</summary>
+public sealed record JobAdmitted(JobId Job, AccountId Requester, long HoldMicro, DateTimeOffset At) : IDomainEvent;
+
+/// <summary>Tasks whose results were accepted in this transaction; each is settled in it.</summary>
+public sealed record TasksAccepted(IReadOnlyList<AcceptedTask> Tasks, DateTimeOffset At) : IDomainEvent;
+
+/// <param name="CostMicro">What the requester pays for this task, ≥ 1 micro-credit.</param>
+/// <param name="Payees">The agreeing replicas; they share the pay equally.</param>
+public sealed record AcceptedTask(JobId Job, int TaskIndex, AccountId Requester, long CostMicro, IReadOnlyList<Payee> Payees);
+
+/// <summary>Who ran an agreeing replica.</summary>
+public sealed record Payee(AccountId Owner, string DeviceId, AttemptId Attempt);
+
+/// <summary>A job reached an end; what is left of its hold goes back to the requester.</summary>
+public sealed record JobClosed(JobId Job, DateTimeOffset At) : IDomainEvent;

@@ -1,0 +1,10 @@
+namespace FogCompute.Domain.Identity;
+
+/// <summary>Billing and authorisation principal.</summary>
+public readonly record struct AccountId(Guid Value)
+{
+    /// <summary>Time-ordered (UUIDv7).</summary>
+    public static AccountId New(DateTimeOffset now) => new(Guid.CreateVersion7(now));
+
+    public override string ToString() => Value.ToString("D");
+}

@@ -1,0 +1,78 @@
+using System.Net.Sockets;
+using FogCompute.Application.Common.Messaging;
+using FogCompute.Domain.Common;
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
+
+namespace FogCompute.Infrastructure.Persistence;
+
+/// <summary>One READ COMMITTED transaction per command: rows are locked explicitly where the rules need it.</summary>
+internal sealed class UnitOfWork(FogDbContext db) : IUnitOfWork
+{
+    private const int Attempts = 5;
+
+    public async Task<T> RunAsync<T>(Func<CancellationToken, Task<T>> work, Func<CancellationToken, Task> beforeCommit, CancellationToken cancel)
+    {
+        if (db.Database.CurrentTransaction is not null)
+            throw new InvalidOperationException("A command was sent from inside another command; raise an event instead.");
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                await using var transaction = await db.Database.BeginTransactionAsync(cancel);
+                var result = await work(cancel);
+                await beforeCommit(cancel);
+                await db.SaveChangesAsync(cancel);
+                await transaction.CommitAsync(cancel);
+                return result;
+            }
+            catch (Exception failure) when (DatabaseFailures.IsContention(failure) && attempt < Attempts)
+            {
+                // Another transaction won; ours has had no effect, so it starts over with fresh eyes.
+                db.ChangeTracker.Clear();
+            }
+            catch (Exception failure) when (DatabaseFailures.IsOutage(failure))
+            {
+                throw DatabaseFailures.Unavailable(failure);
+            }
+        }
+    }
+}
+
+/// <summary>Tells a lost race and a database that is away from a defect.</summary>
+public static class DatabaseFailures
+{
+    public static readonly FogError DatabaseDown = new("common.database_unavailable", ErrorKind.Unavailable,
+        "The database does not answer just now. Nothing was changed; try again in a moment.");
+
+    public static bool IsContention(Exception failure) =>
+        Postgres(failure)?.SqlState is PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.LockNotAvailable;
+
+    public static bool IsOutage(Exception failure)
+    {
+        for (var cause = failure; cause is not null; cause = cause.InnerException)
+        {
+            switch (cause)
+            {
+                case PostgresException pg when pg.SqlState.StartsWith("57P0", StringComparison.Ordinal) || pg.SqlState.StartsWith("08", StringComparison.Ordinal)
+                    || pg.SqlState is PostgresErrorCodes.TooManyConnections:
+                case NpgsqlException { InnerException: SocketException or IOException or TimeoutException }:
+                case SocketException:
+                    return true;
+            }
+        }
+        return false;
+    }
+
+    public static FogException Unavailable(Exception failure) => new(DatabaseDown, inner: failure) { RetryAfter = TimeSpan.FromSeconds(2) };
+
+    private static PostgresException? Postgres(Exception failure)
+    {
+        for (var cause = failure; cause is not null; cause = cause.InnerException)
+        {
+            if (cause is PostgresException pg)
+                return pg;
+        }
+        return null;
+    }
+}
