@@ -33,6 +33,10 @@ public sealed class TaskExecution(JobTask task, List<Attempt> attempts, JobTerms
 {
     public JobTask Task { get; } = task;
     public IReadOnlyList<Attempt> Attempts => attempts;
+
+    /// <summary>Attempts leased by this object, not yet stored.</summary>
+    public IReadOnlyList<Attempt> NewAttempts => _new;
+    private readonly List<Attempt> _new = [];
     public JobTerms Terms { get; } = terms;
 
     private int Live => attempts.Count(a => a.State.IsLive());
@@ -48,6 +52,7 @@ public sealed class TaskExecution(JobTask task, List<Attempt> attempts, JobTerms
             replica++;
         var attempt = Task.Lease(id, deviceId, replica, now, duration);
         attempts.Add(attempt);
+        _new.Add(attempt);
         return attempt;
     }
 
@@ -93,7 +98,7 @@ public sealed class TaskExecution(JobTask task, List<Attempt> attempts, JobTerms
     }
 
     /// <summary>The device fell silent or its lease ran out.</summary>
-    public void Lose(Attempt attempt, string reason, DateTimeOffset now) =>
+    public TaskOutcome Lose(Attempt attempt, string reason, DateTimeOffset now) =>
         Report(attempt, new AttemptResult { End = AttemptState.Lost, Reason = reason }, audit: false, jitter: 0, now);
 
     /// <summary>Takes a running attempt back for the pool (pause); it costs nobody anything.</summary>
