@@ -131,7 +131,7 @@ internal sealed class RegisterDeviceHandler(IIdleComputeDb db, IDeviceDirectory 
         Slots = command.Slots ?? (int)Math.Ceiling(command.CpuCores), Name = command.Name, Platform = command.Platform, DiskBytes = command.DiskMb * MiB,
         Gpus = command.GpuCount ?? 0, Isolation = command.Isolation ?? [], PayloadKinds = command.PayloadKinds ?? [], NetworkAllowed = command.NetworkAllowed ?? false,
         Labels = command.Labels ?? [], Region = command.Region, BenchmarkScore = command.BenchmarkScore, CpuGhz = command.CpuGhz,
-        PublicKey = command.PublicKey is null ? null : RegisterDeviceValidator.KeyOf(command.PublicKey), OfflineGraceSeconds = command.OfflineGraceSeconds ?? 90,
+        PublicKey = command.PublicKey is null ? null : RegisterDeviceValidator.KeyOf(command.PublicKey), OfflineGraceSeconds = command.OfflineGraceSeconds ?? 0,
         BatteryPercent = command.BatteryPercent, Charging = command.IsCharging,
     };
 }

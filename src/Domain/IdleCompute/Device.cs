@@ -28,7 +28,7 @@ public sealed record DeviceCapabilities
     public double? BenchmarkScore { get; init; }
     public double? CpuGhz { get; init; }
     public byte[]? PublicKey { get; init; }
-    public int OfflineGraceSeconds { get; init; } = 90;
+    public int OfflineGraceSeconds { get; init; }
     public double? BatteryPercent { get; init; }
     public bool? Charging { get; init; }
 }

@@ -37,6 +37,10 @@ public sealed class TaskExecution(JobTask task, List<Attempt> attempts, JobTerms
     /// <summary>Attempts leased by this object, not yet stored.</summary>
     public IReadOnlyList<Attempt> NewAttempts => _new;
     private readonly List<Attempt> _new = [];
+
+    /// <summary>Stored attempts that changed.</summary>
+    public IReadOnlyCollection<Attempt> ChangedAttempts => _changed;
+    private readonly HashSet<Attempt> _changed = [];
     public JobTerms Terms { get; } = terms;
 
     private int Live => attempts.Count(a => a.State.IsLive());
@@ -61,6 +65,7 @@ public sealed class TaskExecution(JobTask task, List<Attempt> attempts, JobTerms
     {
         if (!attempt.State.IsLive() || state < attempt.State)
             return;
+        _changed.Add(attempt);
         attempt.Progress(state, startedAt, logTail, logBytes);
         if (state >= AttemptState.Running)
             Task.Started(startedAt ?? attempt.LeasedAt);
@@ -71,6 +76,7 @@ public sealed class TaskExecution(JobTask task, List<Attempt> attempts, JobTerms
     /// <param name="jitter">Uniform 0–1, for the back-off.</param>
     public TaskOutcome Report(Attempt attempt, AttemptResult result, bool audit, double jitter, DateTimeOffset now)
     {
+        _changed.Add(attempt);
         attempt.End(result, now);
         switch (result.End)
         {
@@ -104,7 +110,7 @@ public sealed class TaskExecution(JobTask task, List<Attempt> attempts, JobTerms
     /// <summary>Takes a running attempt back for the pool (pause); it costs nobody anything.</summary>
     public void Preempt(Attempt attempt, string reason, DateTimeOffset now)
     {
-        attempt.Close(AttemptState.Preempted, reason, now);
+        Close(attempt, AttemptState.Preempted, reason, now);
         Reopen(now);
     }
 
@@ -135,7 +141,7 @@ public sealed class TaskExecution(JobTask task, List<Attempt> attempts, JobTerms
                 return TaskOutcome.Open.Instance;
             case Verdict.NoAgreement:
                 foreach (var attempt in reported)
-                    attempt.Close(AttemptState.Rejected, "no_agreement", now);
+                    Close(attempt, AttemptState.Rejected, "no_agreement", now);
                 return Fail("no_agreement", now);
             default:
                 return TaskOutcome.Open.Instance;
@@ -147,9 +153,12 @@ public sealed class TaskExecution(JobTask task, List<Attempt> attempts, JobTerms
         var winners = reported.Where(a => a.OutputDigest == digest).ToList();
         var losers = reported.Where(a => a.OutputDigest != digest).ToList();
         foreach (var winner in winners)
+        {
+            _changed.Add(winner);
             winner.Accept();
+        }
         foreach (var loser in losers)
-            loser.Close(AttemptState.Rejected, "digest_mismatch", now);
+            Close(loser, AttemptState.Rejected, "digest_mismatch", now);
         var cut = CutShort("not_needed", now);
         // The charge is metered: mean measured wall time of the agreeing replicas at the tier's price, never above the task's hold.
         var wall = TimeSpan.FromMilliseconds(winners.Average(a => (double)a.WallMs));
@@ -161,7 +170,7 @@ public sealed class TaskExecution(JobTask task, List<Attempt> attempts, JobTerms
     private TaskOutcome.Failed Fail(string reason, DateTimeOffset now)
     {
         foreach (var attempt in attempts.Where(a => a.State == AttemptState.Reported).ToList())
-            attempt.Close(AttemptState.Cancelled, "task_failed", now);
+            Close(attempt, AttemptState.Cancelled, "task_failed", now);
         var cut = CutShort("task_failed", now);
         Task.Fail(reason, now);
         return new TaskOutcome.Failed(reason, cut);
@@ -171,8 +180,14 @@ public sealed class TaskExecution(JobTask task, List<Attempt> attempts, JobTerms
     {
         var live = attempts.Where(a => a.State.IsLive()).ToList();
         foreach (var attempt in live)
-            attempt.Close(AttemptState.Cancelled, reason, now);
+            Close(attempt, AttemptState.Cancelled, reason, now);
         return live;
+    }
+
+    private void Close(Attempt attempt, AttemptState end, string reason, DateTimeOffset now)
+    {
+        _changed.Add(attempt);
+        attempt.Close(end, reason, now);
     }
 
     private TaskOutcome.Open Reopen(DateTimeOffset eligibleAt)
