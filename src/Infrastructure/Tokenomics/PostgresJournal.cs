@@ -19,7 +19,7 @@ namespace FogCompute.Infrastructure.Tokenomics;
 /// </list>
 /// The sequence and the ids survive crashes and dumps: nothing of this is stored, only the resulting range.
 /// </summary>
-internal sealed class PostgresJournal(FogDbContext db, TimeProvider time) : IJournal
+internal sealed class PostgresJournal(FogDbContext db) : IJournal
 {
     private const long SealLock = 0x666F_675F_7365_616C; // "fog_seal"
 
@@ -123,7 +123,7 @@ internal sealed class PostgresJournal(FogDbContext db, TimeProvider time) : IJou
         {
             if (Stopwatch.GetElapsedTime(started) > patience)
                 return false;
-            await Task.Delay(Poll, time, cancel);
+            await Task.Delay(Poll, TimeProvider.System, cancel); // The database's time, not the product's: a test clock must not stop it.
         }
         return true;
     }

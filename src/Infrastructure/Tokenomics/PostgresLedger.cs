@@ -68,7 +68,7 @@ internal sealed class PostgresLedger(FogDbContext db) : ILedger
                 At = r.GetFieldValue<DateTimeOffset>(5),
                 Posting = r.IsDBNull(6) ? (Posting?)null : new Posting(AccountRows.Read(r.GetString(6), r.IsDBNull(7) ? null : r.GetGuid(7)), r.GetInt64(8)),
             },
-            cancel, keys.ToArray());
+            cancel, (object)keys.ToArray()); // Without the cast a string[] would become the parameter list itself.
         return rows.GroupBy(r => r.Key, StringComparer.Ordinal).ToDictionary(
             t => t.Key,
             t => Transfer.Create(t.First().Kind, t.Key, t.Where(r => r.Posting is not null).Select(r => r.Posting!.Value), t.First().At, t.First().Job, t.First().TaskIndex, t.First().Cause),
