@@ -73,14 +73,17 @@ public sealed class TestCluster : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (_guardian is not null && !_guardian.HasExited)
+        if (_postgres is not null)
+            await _postgres.DisposeAsync();
+        if (_guardian is null)
+            return;
+        if (!_guardian.HasExited)
         {
+            // Removes the folder.
             _guardian.StandardInput.Close();
             await _guardian.WaitForExitAsync();
         }
-        if (_postgres is not null)
-            await _postgres.DisposeAsync();
-        _guardian?.Dispose();
+        _guardian.Dispose();
     }
 
     private static string Maintenance(string connectionString) =>

@@ -263,7 +263,7 @@ public sealed partial class EmbeddedPostgres : IAsyncDisposable
         maintenance_work_mem = 64MB
         fsync = {(_options.Durable ? "on" : "off")}
         full_page_writes = {(_options.Durable ? "on" : "off")}
-        synchronous_commit = {(_options.Durable ? "on" : "off")}
+        synchronous_commit = on
         wal_compression = on
         wal_level = minimal
         max_wal_senders = 0
