@@ -229,6 +229,9 @@ internal sealed class SandboxHost : IAsyncDisposable
         var memoryFiles = Math.Max(1 << 20, Math.Min(spec.Limits.DiskBytes, Groups is null ? Math.Min(64 << 20, spec.Limits.MemoryBytes / 4) : spec.Limits.MemoryBytes));
         foreach (var place in (ReadOnlySpan<string>)["/tmp", "/dev/shm"])
             options.AddRange(["--perms", "1777", "--size", memoryFiles.ToString(CultureInfo.InvariantCulture), "--tmpfs", place]);
+        // A folder that bwrap makes on the way to a mount point belongs to root alone; this one must be open to the payload's user.
+        if (spec.ReadOnly.Count > 0)
+            options.AddRange(["--dir", "/opt"]);
         foreach (var (inside, outside) in spec.ReadOnly)
             options.AddRange(["--ro-bind", outside, inside]);
         options.AddRange(["--bind", spec.WorkFolder, "/work", "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/work", "--clearenv"]);

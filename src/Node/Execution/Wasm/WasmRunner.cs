@@ -134,6 +134,8 @@ internal sealed partial class WasmRunner : IAsyncDisposable
                 WorkFolders.MoveContents(runner.Folder, request.WorkFolder);
                 var result = await supervisor.ConcludeAsync(end, request.WorkFolder, errorFile, lease.Outputs);
                 keep &= !supervisor.Stopped;
+                if (said is null && result.Reason == ExecutionReasons.ProgramNotFound)
+                    return Results.DeviceError($"The WebAssembly engine could not be started. {result.Message}");
                 return said?.Error is { } error && result.Reason is ExecutionReasons.ExitCode or ExecutionReasons.Signal
                     ? result with { Reason = ExecutionReasons.ExitCode, Message = $"The module did not run to its end: {error}" }
                     : result;
