@@ -103,7 +103,7 @@ public sealed class AgentHost(NodeOptions options, ExecutorFactory executors, IS
         finally
         {
             await taking.CancelAsync();
-            await HandBackAsync(client, engine, sender, monitor, sendable: !_fatal.Task.IsCompleted && identity.DeviceKey is not null);
+            await HandBackAsync(client, engine, sender, monitor, contact, sendable: !_fatal.Task.IsCompleted && identity.DeviceKey is not null);
             await sending.CancelAsync();
             await serving.CancelAsync();
             await Task.WhenAll([.. loops, reporting, server]);
@@ -215,7 +215,7 @@ public sealed class AgentHost(NodeOptions options, ExecutorFactory executors, IS
     }
 
     /// <summary>Ends all work: what is about to finish may, the rest is handed back, reports go out, the control plane hears the goodbye.</summary>
-    private async Task HandBackAsync(ControlPlaneClient client, AttemptEngine engine, ReportSender sender, PolicyMonitor monitor, bool sendable)
+    private async Task HandBackAsync(ControlPlaneClient client, AttemptEngine engine, ReportSender sender, PolicyMonitor monitor, Contact contact, bool sendable)
     {
         var reason = sendable ? Stopping : "device_key_rejected";
         engine.Close(reason);
@@ -241,9 +241,11 @@ public sealed class AgentHost(NodeOptions options, ExecutorFactory executors, IS
             }
             catch (Exception error) when (error is ControlPlaneException or OperationCanceledException)
             {
+                if (error is ControlPlaneException { Fault: not ControlPlaneFault.NotAllowed } fault)
+                    contact.Lost(fault);
                 log.Info("goodbye_unheard", $"The control plane could not be told that this device stops: {error.Message}");
             }
-            if (!await UntilAsync(() => engine.InFlight == 0 && sender.Unsent == 0, ReportPatience))
+            if (!await UntilAsync(() => engine.InFlight == 0 && sender.Unsent == 0, contact.Trouble is null ? ReportPatience : FinishPatience))
                 log.Warning("results_kept", "Some results could not be delivered now; they are kept and sent at the next start.", ("results", sender.Unsent + engine.InFlight));
         }
         await engine.AbandonAsync();

@@ -40,7 +40,9 @@ internal sealed class PolicyMonitor(
         while (await beat.WaitForNextTickAsync(stop))
         {
             var due = clock.GetElapsedTime(last) >= Period;
-            var urgent = Verdict.State == HarvestStates.Suspending && clock.GetElapsedTime(last) >= 2 * Look;
+            // While attempts are to end, and as soon as a hold, rest or grace is over.
+            var urgent = clock.GetElapsedTime(last) >= 2 * Look
+                && (Verdict.State == HarvestStates.Suspending || (!Verdict.TakesWork && Verdict.NotBefore <= clock.GetUtcNow()));
             if (!due && !urgent && !FileChanged())
                 continue;
             await EvaluateAsync(stop);

@@ -343,7 +343,7 @@ internal sealed class AttemptEngine : IDisposable
     private (string Reason, string Message)? Decline(LeaseMessage lease)
     {
         if (!_executor.PayloadKinds.Contains(lease.Payload.Kind))
-            return ("payload_not_supported", $"This device runs {string.Join(", ", _executor.PayloadKinds)}, not {lease.Payload.Kind}.");
+            return ("runtime_missing", $"This device runs {string.Join(", ", _executor.PayloadKinds)}, not {lease.Payload.Kind}.");
         if (lease.Network == "full" && !_offer.Network)
             return ("network_not_offered", "The owner of this device does not let jobs use the network.");
         if (lease.CpuMillicores > _offer.CpuMillicores || lease.MemoryBytes > _offer.MemoryBytes)
