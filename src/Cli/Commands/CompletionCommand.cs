@@ -46,7 +46,7 @@ internal static class CompletionCommand
     {
         var shell = new Argument<string>("shell") { Description = "bash, zsh or fish" };
         shell.AcceptOnlyFromAmong("bash", "zsh", "fish");
-        var command = new FogCommand("completion", "Print a completion script for your shell.", "source <(fog completion bash)") { shell };
+        var command = new FogCommand("completion", "Print a completion script for your shell.", "fog completion bash > ~/.local/share/bash-completion/completions/fog", "source <(fog completion zsh)") { shell };
         return command.Runs(globals, invocation =>
         {
             invocation.Host.Out.Write(invocation.Get(shell) switch { "bash" => Bash, "zsh" => Zsh, _ => Fish });

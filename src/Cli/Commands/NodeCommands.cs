@@ -31,8 +31,9 @@ internal static class NodeCommands
     private static Command Start(GlobalOptions globals)
     {
         var (name, state) = (Name(), State());
+        var device = new Option<string?>("--id") { Description = "Device id in the pool (default: the name)", HelpName = "ID" };
         var enrolment = new Option<string?>("--enrolment-token") { Description = "Token of the account that owns the machine (not needed for a server on this machine)", HelpName = "TOKEN" };
-        var policy = new Option<string?>("--policy") { Description = "When the machine is lent: idle (the owner comes first) or dedicated (always), or a policy file", HelpName = "POLICY" };
+        var policy = new Option<string?>("--policy") { Description = "When the machine is lent: owner (default: only while nobody needs it), dedicated (always), or a policy file (JSON)", HelpName = "POLICY" };
         var cpu = new Option<double?>("--cpu") { Description = "Cores to lend", HelpName = "CORES" };
         cpu.Validators.Add(JobCommands.Positive);
         var slots = new Option<int?>("--slots") { Description = "Attempts at once", HelpName = "N" };
@@ -42,17 +43,14 @@ internal static class NodeCommands
         var command = new FogCommand("start", "Lend this machine until Ctrl-C.", "fog node start --policy dedicated --slots 2",
             "fog node start --server https://pool.example --enrolment-token fogenr_…")
         {
-            name, state, enrolment, policy, cpu, slots, labels, rest,
+            name, device, state, enrolment, policy, cpu, slots, labels, rest,
         };
         return command.Runs(globals, async invocation =>
         {
             var id = invocation.Get(name) ?? MachineName();
             CheckName(id);
             var folder = invocation.Get(state) is { } given ? Path.GetFullPath(given, invocation.Host.CurrentDirectory) : Path.Combine(invocation.Host.FogHome, StatePrefix + id);
-            List<string> args = ["run", "--server", invocation.ServerAddress.ToString().TrimEnd('/'), "--state", folder, "--name", id];
-            // A machine that was enrolled before keeps its id; a new one is called by its name.
-            if (!Directory.Exists(folder))
-                args.AddRange(["--id", id]);
+            List<string> args = ["run", "--server", invocation.ServerAddress.ToString().TrimEnd('/'), "--id", invocation.Get(device) ?? id, "--state", folder, "--name", id];
             if (invocation.Get(policy) is { } p)
                 args.AddRange(["--policy", p]);
             if (invocation.Get(cpu) is { } c)

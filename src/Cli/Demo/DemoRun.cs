@@ -123,7 +123,7 @@ internal sealed class DemoRun(Invocation invocation, bool keep, string picture)
         {
             var account = await server.PostAsync("api/identity/accounts", new JsonObject { ["name"] = owner }, cancel);
             var token = await server.PostAsync("api/identity/enrolment-tokens", new JsonObject { ["account_id"] = account.Text("id"), ["uses"] = 1 }, cancel);
-            pool.StartAgent(new AgentStart(owner, Path.Combine(pool.Home, "node-" + owner), token.Text("token"), 1, 1));
+            pool.StartAgent(new AgentStart(owner, Path.Combine(pool.Home, "node-" + owner), token.Text("secret"), 1, 1));
         }
         Step("Starting three agents; each measures its machine and enrols …");
         while (true)
