@@ -1,5 +1,5 @@
 -- What every module leans on: remembered answers of idempotent commands and the history of recurring jobs.
-CREATE SCHEMA platform;
+CREATE SCHEMA IF NOT EXISTS platform; -- the migrator made it for its own table
 
 CREATE TABLE platform.idempotency_keys (
     account_id  uuid        NOT NULL,
@@ -22,3 +22,5 @@ CREATE TABLE platform.recurring_jobs (
     failures         bigint      NOT NULL DEFAULT 0
 );
 COMMENT ON TABLE platform.recurring_jobs IS 'Last run of each row of RecurringJobTable, whichever control-plane process ran it';
+CREATE INDEX idempotency_keys_by_age ON platform.idempotency_keys (created_at);
+COMMENT ON INDEX platform.idempotency_keys_by_age IS 'Finds the keys that ForgetIdempotencyKeys deletes after 24 h';

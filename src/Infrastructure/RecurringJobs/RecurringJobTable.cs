@@ -1,0 +1,53 @@
+using System.Security.Cryptography;
+using System.Text;
+using FogCompute.Application.Common.Messaging;
+using FogCompute.Application.Platform;
+
+namespace FogCompute.Infrastructure.RecurringJobs;
+
+/// <summary>One row: an input-less command that runs at least every <see cref="Period"/> and, when it has a topic, as soon as that is signalled.</summary>
+public sealed class RecurringJob
+{
+    private RecurringJob(string name, TimeSpan period, string why, string? topic, Func<IDispatcher, CancellationToken, Task<bool>> run)
+    {
+        if (period <= TimeSpan.Zero)
+            throw new ArgumentOutOfRangeException(nameof(period), period, $"The period of the recurring job '{name}' must be positive.");
+        Name = name;
+        Period = period;
+        Why = why;
+        Topic = topic;
+        RunAsync = run;
+        LockId = BitConverter.ToInt32(SHA256.HashData(Encoding.UTF8.GetBytes(name)));
+    }
+
+    /// <summary>Unique; primary key of platform.recurring_jobs.</summary>
+    public string Name { get; }
+
+    /// <summary>Longest time from the end of one run to the start of the next.</summary>
+    public TimeSpan Period { get; }
+
+    /// <summary>One sentence for operators.</summary>
+    public string Why { get; }
+
+    /// <summary>Signal that starts a run before the period is over; null: none.</summary>
+    public string? Topic { get; }
+
+    /// <summary>Sends the command; true when it says there is more to do.</summary>
+    internal Func<IDispatcher, CancellationToken, Task<bool>> RunAsync { get; }
+
+    /// <summary>Second half of the advisory lock that keeps the row to one process.</summary>
+    internal int LockId { get; }
+
+    /// <summary>A row. A result that implements <see cref="IRecurringOutcome"/> may ask for another run at once.</summary>
+    public static RecurringJob Of<TResult>(string name, TimeSpan period, Func<ICommand<TResult>> command, string why, string? topic = null) =>
+        new(name, period, why, topic, async (dispatcher, cancel) => await dispatcher.SendAsync(command(), cancel) is IRecurringOutcome { MoreToDo: true });
+}
+
+/// <summary>Everything that the control plane does without being asked. Commands here are idempotent: a lost lease may run one twice.</summary>
+public static class RecurringJobTable
+{
+    public static readonly IReadOnlyList<RecurringJob> Rows =
+    [
+        RecurringJob.Of("ForgetIdempotencyKeys", TimeSpan.FromMinutes(10), () => new ForgetIdempotencyKeysCommand(), "Callers were promised 24 h; the table must not grow for ever."),
+    ];
+}
