@@ -158,7 +158,7 @@ public sealed class Invocation(GlobalOptions globals, ParseResult parse, Cancell
 }
 
 /// <summary>A command whose help ends with examples.</summary>
-public sealed class FogCommand(string name, string description, params string[] examples) : Command(name, description)
+internal sealed class FogCommand(string name, string description, params string[] examples) : Command(name, description)
 {
     public IReadOnlyList<string> Examples { get; } = examples;
 

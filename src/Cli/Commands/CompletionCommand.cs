@@ -42,7 +42,7 @@ internal static class CompletionCommand
 
         """;
 
-    public static Command Create(GlobalOptions globals)
+    public static FogCommand Create(GlobalOptions globals)
     {
         var shell = new Argument<string>("shell") { Description = "bash, zsh or fish" };
         shell.AcceptOnlyFromAmong("bash", "zsh", "fish");
@@ -55,7 +55,7 @@ internal static class CompletionCommand
     }
 
     /// <summary>What the scripts call: candidates for the word at a position of a line, one per line.</summary>
-    public static Command CreateComplete(GlobalOptions globals)
+    public static FogCommand CreateComplete(GlobalOptions globals)
     {
         var position = new Option<int?>("--position") { Description = "Cursor, characters from the start of the line" };
         var line = new Argument<string>("line") { Description = "The line as typed so far, with the program's name" };

@@ -6,7 +6,7 @@ namespace FogCompute.Cli.Commands;
 /// <summary><c>fog demo</c>: the whole product on this machine in under a minute.</summary>
 internal static class DemoCommand
 {
-    public static Command Create(GlobalOptions globals)
+    public static FogCommand Create(GlobalOptions globals)
     {
         var keep = new Option<bool>("--keep") { Description = "Keep the demo's folder (database, logs, artifacts)" };
         var picture = new Option<string>("--picture") { Description = "Where the picture goes", DefaultValueFactory = _ => "mandelbrot.png", HelpName = "FILE" };

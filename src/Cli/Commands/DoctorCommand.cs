@@ -22,7 +22,7 @@ internal static partial class DoctorCommand
     /// <summary>One finding. <paramref name="Next"/> says what to do when it is not ok.</summary>
     private sealed record Finding(string Check, string State, string Detail, string? Next = null);
 
-    public static Command Create(GlobalOptions globals)
+    public static FogCommand Create(GlobalOptions globals)
     {
         var command = new FogCommand("doctor", "Check this machine and the control plane, and say what to do.", "fog doctor", "fog --json doctor");
         return command.Runs(globals, async invocation =>

@@ -13,7 +13,7 @@ internal static class JobCommands
 {
     private static readonly string[] Statuses = ["pending", "running", "paused", "completed", "failed", "cancelled"];
 
-    public static Command Create(GlobalOptions globals) => new FogCommand("job", "Submit jobs and look after them.", "fog job list --status running")
+    public static FogCommand Create(GlobalOptions globals) => new FogCommand("job", "Submit jobs and look after them.", "fog job list --status running")
     {
         Submit(globals), List(globals), Show(globals), Logs(globals), Why(globals), Outputs(globals),
         Change(globals, "cancel", "Cancel a job; running tasks are stopped on their devices.", "cancelled"),
@@ -23,7 +23,7 @@ internal static class JobCommands
 
     private static Argument<string> Id() => new("id") { Description = "The job's id" };
 
-    private static Command Submit(GlobalOptions globals)
+    private static FogCommand Submit(GlobalOptions globals)
     {
         var file = new Argument<string>("file") { Description = "Job description (JSON), an array of them, or - for standard input" };
         var key = new Option<string?>("--idempotency-key") { Description = "The same key never submits twice (default: a new one)" };
@@ -71,7 +71,7 @@ internal static class JobCommands
         });
     }
 
-    private static Command List(GlobalOptions globals)
+    private static FogCommand List(GlobalOptions globals)
     {
         var status = new Option<string?>("--status") { Description = "Only jobs in this state: " + string.Join(", ", Statuses) };
         status.AcceptOnlyFromAmong(Statuses);
@@ -104,7 +104,7 @@ internal static class JobCommands
         });
     }
 
-    private static Command Show(GlobalOptions globals)
+    private static FogCommand Show(GlobalOptions globals)
     {
         var id = Id();
         var command = new FogCommand("show", "Show a job: state, tasks, cost, attempts, last log lines.", "fog job show 0198c7a2-5d5e-7c1e-9d0a-2f6f3f1f8a10") { id };
@@ -117,7 +117,7 @@ internal static class JobCommands
         });
     }
 
-    private static Command Logs(GlobalOptions globals)
+    private static FogCommand Logs(GlobalOptions globals)
     {
         var id = Id();
         var follow = new Option<bool>("--follow", "-f") { Description = "Stay until the job ends" };
@@ -142,7 +142,7 @@ internal static class JobCommands
         });
     }
 
-    private static Command Why(GlobalOptions globals)
+    private static FogCommand Why(GlobalOptions globals)
     {
         var id = Id();
         var command = new FogCommand("why", "Say why a job is where it is: queue, refused devices, reasons.", "fog job why 0198c7a2-5d5e-7c1e-9d0a-2f6f3f1f8a10") { id };
@@ -155,7 +155,7 @@ internal static class JobCommands
         });
     }
 
-    private static Command Outputs(GlobalOptions globals)
+    private static FogCommand Outputs(GlobalOptions globals)
     {
         var id = Id();
         var task = new Option<int?>("--task") { Description = "Only the task with this index", HelpName = "N" };
@@ -207,7 +207,7 @@ internal static class JobCommands
         });
     }
 
-    private static Command Change(GlobalOptions globals, string name, string description, string status)
+    private static FogCommand Change(GlobalOptions globals, string name, string description, string status)
     {
         var id = Id();
         var command = new FogCommand(name, description, $"fog job {name} 0198c7a2-5d5e-7c1e-9d0a-2f6f3f1f8a10") { id };

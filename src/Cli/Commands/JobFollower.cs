@@ -42,7 +42,7 @@ internal static class JobFollower
                             ? text => terminal.ErrorConsole.Write(new Text(Terminal.Sanitize(text)))
                             : invocation.Host.Out.Write;
                         job = await WaitAsync(invocation, path, job, task, new LogPrinter(several, write),
-                            now => bar.Value = now.Number("progress") ?? 0, bounded.Token, logsStop);
+                            now => bar.Value = now.Number("progress") ?? 0, logsStop, bounded.Token);
                     });
             }
             else
@@ -57,7 +57,7 @@ internal static class JobFollower
                         if (several && !quiet && line != last)
                             terminal.Note(line);
                         last = line;
-                    }, bounded.Token, logsStop);
+                    }, logsStop, bounded.Token);
             }
         }
         catch (OperationCanceledException) when (!invocation.Cancel.IsCancellationRequested)
@@ -69,7 +69,7 @@ internal static class JobFollower
     }
 
     private static async Task<JsonNode> WaitAsync(Invocation invocation, string path, JsonNode job, int? task, LogPrinter? logs,
-        Action<JsonNode> show, CancellationToken bounded, CancellationTokenSource logsStop)
+        Action<JsonNode> show, CancellationTokenSource logsStop, CancellationToken bounded)
     {
         var pump = logs is null ? Task.CompletedTask : PumpAsync(invocation, path, task, logs, logsStop.Token);
         var sinceWhy = 0;

@@ -8,7 +8,7 @@ namespace FogCompute.Cli.Commands;
 /// <summary><c>fog ledger</c>: the caller's balance, its last entries, and whether the whole book balances.</summary>
 internal static class LedgerCommand
 {
-    public static Command Create(GlobalOptions globals)
+    public static FogCommand Create(GlobalOptions globals)
     {
         var entries = new Option<int>("--entries") { Description = "Also show the last N entries, 1-1000", HelpName = "N" };
         entries.Validators.Add(JobCommands.Between(1, 1000));

@@ -17,7 +17,7 @@ internal static class NodeCommands
     /// <summary>An agent may take 30 s to hand its leases back.</summary>
     private static readonly TimeSpan StopGrace = TimeSpan.FromSeconds(35);
 
-    public static Command Create(GlobalOptions globals) => new FogCommand("node", "Lend this machine, and look at the pool's machines.", "fog node start")
+    public static FogCommand Create(GlobalOptions globals) => new FogCommand("node", "Lend this machine, and look at the pool's machines.", "fog node start")
     {
         Start(globals), List(globals), Why(globals),
         Local(globals, "status", "Say what the agent on this machine is doing."),
@@ -28,7 +28,7 @@ internal static class NodeCommands
     private static Option<string?> Name() => new("--name") { Description = "Agent on this machine (default: the machine's name)", HelpName = "NAME" };
     private static Option<string?> State() => new("--state") { Description = "State folder (default: node-NAME in FOG_HOME or ~/.fogcompute)", HelpName = "FOLDER" };
 
-    private static Command Start(GlobalOptions globals)
+    private static FogCommand Start(GlobalOptions globals)
     {
         var (name, state) = (Name(), State());
         var device = new Option<string?>("--id") { Description = "Device id in the pool (default: the name)", HelpName = "ID" };
@@ -79,7 +79,7 @@ internal static class NodeCommands
         });
     }
 
-    private static Command List(GlobalOptions globals)
+    private static FogCommand List(GlobalOptions globals)
     {
         var command = new FogCommand("list", "List the machines of the pool.", "fog node list");
         return command.Runs(globals, async invocation =>
@@ -105,7 +105,7 @@ internal static class NodeCommands
         });
     }
 
-    private static Command Why(GlobalOptions globals)
+    private static FogCommand Why(GlobalOptions globals)
     {
         var (name, state) = (Name(), State());
         var device = new Argument<string?>("device") { Description = "Device id; without it the agent on this machine answers", Arity = ArgumentArity.ZeroOrOne };
@@ -123,7 +123,7 @@ internal static class NodeCommands
         });
     }
 
-    private static Command Local(GlobalOptions globals, string verb, string description)
+    private static FogCommand Local(GlobalOptions globals, string verb, string description)
     {
         var (name, state) = (Name(), State());
         var command = new FogCommand(verb, description, $"fog node {verb}") { name, state };

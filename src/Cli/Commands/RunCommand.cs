@@ -7,7 +7,7 @@ namespace FogCompute.Cli.Commands;
 /// <summary><c>fog run … -- cmd</c>: one command as a sandboxed job, or N of them as an array.</summary>
 internal static class RunCommand
 {
-    public static Command Create(GlobalOptions globals)
+    public static FogCommand Create(GlobalOptions globals)
     {
         var count = new Option<int>("--count", "-n") { Description = "Number of tasks; each sees its number as FOG_TASK_INDEX", DefaultValueFactory = _ => 1, HelpName = "N" };
         count.Validators.Add(JobCommands.Between(1, 1_000_000));
@@ -96,5 +96,5 @@ internal static class RunCommand
     private static JsonArray Strings(IEnumerable<string> words) => new([.. words.Select(w => (JsonNode)w)]);
 
     private static bool IsExecutable(string path) =>
-        !OperatingSystem.IsWindows() && (File.GetUnixFileMode(path) & UnixFileMode.UserExecute) != 0;
+        !OperatingSystem.IsWindows() && (File.GetUnixFileMode(path) & UnixFileMode.UserExecute) != UnixFileMode.None;
 }

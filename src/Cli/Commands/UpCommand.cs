@@ -9,7 +9,7 @@ namespace FogCompute.Cli.Commands;
 /// <summary><c>fog up</c>: control plane (and agents) in the foreground until Ctrl-C.</summary>
 internal static class UpCommand
 {
-    public static Command Create(GlobalOptions globals)
+    public static FogCommand Create(GlobalOptions globals)
     {
         var port = new Option<int>("--port") { Description = "Port on 127.0.0.1", DefaultValueFactory = _ => 8000, HelpName = "PORT" };
         port.Validators.Add(JobCommands.Between(1, 65_535));

@@ -397,7 +397,8 @@ internal sealed class DemoRun(Invocation invocation, bool keep, string picture)
             home = Path.Combine("/tmp", Path.GetFileName(home));
             Directory.CreateDirectory(home);
         }
-        File.SetUnixFileMode(home, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(home, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
         return home;
     }
 
