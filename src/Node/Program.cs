@@ -1,7 +1,9 @@
 using FogCompute.Node;
+using FogCompute.Node.Execution;
 
 // The only place that names the executor: everything else sees IAttemptExecutor.
-ExecutorFactory executors = (_, _, _, _) =>
-    throw new AgentException(ExitCodes.Error, "This build of fog-node has no executor and can run nothing. Build it from a commit that contains src/Node/Execution/AttemptExecutor.cs.");
-
-return await CommandLine.InvokeAsync(args, executors, TimeProvider.System);
+return await CommandLine.InvokeAsync(
+    args,
+    async (folder, allowProcessIsolation, clock, stop) =>
+        await AttemptExecutor.CreateAsync(new ExecutorOptions { StateFolder = folder, AllowProcessIsolation = allowProcessIsolation }, clock, stop),
+    TimeProvider.System);

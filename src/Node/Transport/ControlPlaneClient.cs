@@ -60,7 +60,7 @@ public sealed class ControlPlaneClient : IDisposable
     /// <param name="deviceKey">Read at each request, because enrolment may replace the key.</param>
     public ControlPlaneClient(Uri server, string deviceId, Func<string?> deviceKey, TimeProvider clock)
     {
-        _device = $"api/idle-compute/devices/{Uri.EscapeDataString(deviceId)}";
+        _device = $"api/scheduler/nodes/{Uri.EscapeDataString(deviceId)}";
         _deviceKey = deviceKey;
         _clock = clock;
         _http = new HttpClient(new SocketsHttpHandler
