@@ -1,12 +1,56 @@
 using FogCompute.Api.Http;
 using FogCompute.Application;
+using FogCompute.Application.Artifacts;
+using FogCompute.Infrastructure;
+using FogCompute.Infrastructure.Artifacts;
 using FogCompute.Infrastructure.Health;
 using FogCompute.Infrastructure.Identity;
+using FogCompute.Infrastructure.Persistence;
+using FogCompute.Infrastructure.Persistence.Migrations;
+using FogCompute.Infrastructure.Tokenomics;
 
-var builder = WebApplication.CreateBuilder(args);
-var server = ServerOptions.Read(builder.Configuration);
-builder.AddHttp(server);
-builder.Services.AddApplication().AddIdentity().AddHealth(server.RedisUrl is not null);
-var app = builder.Build();
-app.UseHttp();
-await app.RunAsync();
+namespace FogCompute.Api;
+
+/// <summary>The control plane: settings, database, modules, HTTP, in this order.</summary>
+public static class Program
+{
+    public static async Task<int> Main(string[] args)
+    {
+        using var early = LoggerFactory.Create(log => log.AddJsonConsole().SetMinimumLevel(LogLevel.Information));
+        try
+        {
+            var builder = NewBuilder(args);
+            await using var database = await DatabaseHost.StartAsync(DatabaseOptions.From(builder.Configuration), early.CreateLogger("FogCompute.Database"));
+            await using var app = Build(builder, database);
+            await app.RunAsync();
+            return Environment.ExitCode;
+        }
+        catch (Exception refusal) when (refusal is ConfigurationException or InvalidOperationException or IOException)
+        {
+            // A sentence for the person who started it; the trace is of no use to them.
+            await Console.Error.WriteLineAsync($"fogcompute cannot start: {refusal.Message}");
+            return 1;
+        }
+    }
+
+    /// <summary>Settings come from the environment and from <c>--KEY=value</c>; no file of the current folder is read.</summary>
+    public static WebApplicationBuilder NewBuilder(string[] args) =>
+        WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ApplicationName = typeof(Program).Assembly.GetName().Name, ContentRootPath = AppContext.BaseDirectory });
+
+    /// <param name="adjust">Last word on the services, for tests.</param>
+    public static WebApplication Build(WebApplicationBuilder builder, DatabaseHost database, Action<IServiceCollection>? adjust = null)
+    {
+        var server = ServerOptions.Read(builder.Configuration);
+        builder.AddHttp(server);
+        builder.Services.AddApplication().AddPlatform(database)
+            .AddIdentity()
+            .AddTokenomics()
+            .AddArtifacts(new ArtifactOptions(Path.Combine(server.Home, "artifacts"), server.ArtifactMaxBytes))
+            .AddHealth(server.RedisUrl is not null);
+        builder.Services.AddOpening(services => services.GetRequiredService<MigrationState>().WaitAsync);
+        adjust?.Invoke(builder.Services);
+        var app = builder.Build();
+        app.UseHttp();
+        return app;
+    }
+}

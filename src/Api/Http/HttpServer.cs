@@ -1,4 +1,6 @@
 using System.Text.Json;
+using FluentValidation;
+using FogCompute.Application.Common.Pipeline;
 using FogCompute.Application.Health;
 using Microsoft.AspNetCore.Mvc;
 
@@ -25,7 +27,9 @@ internal static class HttpServer
             kestrel.Limits.KeepAliveTimeout = TimeSpan.FromMinutes(2);
         });
         builder.Logging.ClearProviders().AddJsonConsole(json => json.JsonWriterOptions = new JsonWriterOptions { Indented = false })
-            .AddFilter("Microsoft", LogLevel.Warning).AddFilter("System.Net.Http", LogLevel.Warning);
+            .AddFilter("Microsoft", LogLevel.Warning).AddFilter("Npgsql", LogLevel.Warning).AddFilter("System.Net.Http", LogLevel.Warning);
+        // Messages of validators name fields as the caller wrote them.
+        ValidatorOptions.Global.DisplayNameResolver = (_, member, _) => member is null ? null : WireNames.Of(member.Name);
         services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(10));
         services.AddSingleton(server);
         services.AddSingleton<LocalOperator>();
@@ -45,6 +49,10 @@ internal static class HttpServer
         });
         services.AddOpenApiDocument();
     }
+
+    /// <param name="databaseReady">Waits until the schema is there.</param>
+    public static void AddOpening(this IServiceCollection services, Func<IServiceProvider, Func<CancellationToken, Task>> databaseReady) =>
+        services.AddHostedService(provider => ActivatorUtilities.CreateInstance<Opening>(provider, databaseReady(provider)));
 
     public static void UseHttp(this WebApplication app)
     {

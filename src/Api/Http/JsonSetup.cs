@@ -21,6 +21,16 @@ internal static class JsonSetup
     /// <summary>Strict reading: names exactly as documented, no unknown ones, none twice, null only where it means something.</summary>
     public static readonly JsonSerializerOptions Requests = CreateRequests();
 
+    /// <summary>camelCase with nulls. Nothing embeds these answers in HTML, so quotes and umlauts stay readable.</summary>
+    public static readonly JsonSerializerOptions Responses = CreateResponses();
+
+    private static JsonSerializerOptions CreateResponses()
+    {
+        var options = new JsonSerializerOptions(WireJson.Responses) { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+        options.MakeReadOnly(populateMissingResolver: true);
+        return options;
+    }
+
     private static JsonSerializerOptions CreateRequests()
     {
         var options = new JsonSerializerOptions(WireJson.Requests)
@@ -44,7 +54,7 @@ internal static class JsonSetup
         mvc.InputFormatters.Clear();
         mvc.InputFormatters.Add(new SnakeCaseBodies());
         mvc.OutputFormatters.Clear();
-        mvc.OutputFormatters.Add(new SystemTextJsonOutputFormatter(WireJson.Responses));
+        mvc.OutputFormatters.Add(new SystemTextJsonOutputFormatter(Responses));
         var query = mvc.ValueProviderFactories.OfType<QueryStringValueProviderFactory>().Single();
         mvc.ValueProviderFactories[mvc.ValueProviderFactories.IndexOf(query)] = new SnakeCaseQueryFactory();
         // Shapes are checked by the formatter, values by the validators of the use cases.
@@ -58,6 +68,9 @@ internal static class JsonSetup
         // A body of another media type is an answer of its own (415), not a wrong value.
         if (context.ModelState.Values.SelectMany(v => v.Errors).Any(e => e.Exception is UnsupportedContentTypeException))
             return new UnsupportedMediaTypeResult();
+        // The key of a body as a whole is empty.
+        if (context.ModelState.TryGetValue("", out var body) && body.Errors.Count > 0)
+            throw new FogException(BodyErrors.Malformed("it is empty. Send a JSON object."));
         var fields = new Dictionary<string, string[]>(StringComparer.Ordinal);
         foreach (var (key, entry) in context.ModelState.Where(e => e.Value is { Errors.Count: > 0 }))
         {

@@ -5,7 +5,6 @@ using System.Text.RegularExpressions;
 using FluentValidation;
 using FluentValidation.Validators;
 using FogCompute.Application.Common.Pipeline;
-using FogCompute.Protocol;
 using Microsoft.AspNetCore.Mvc.ApiExplorer;
 using Microsoft.AspNetCore.Mvc.Controllers;
 using Microsoft.Extensions.Options;
@@ -16,6 +15,10 @@ using Swashbuckle.AspNetCore.SwaggerGen;
 namespace FogCompute.Api.Http;
 
 // The OpenAPI document is built from the code that serves the requests: both serializer options, the validators, the permissions.
+
+/// <summary>The body is bytes and read as a stream; no formatter touches it.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class BinaryBodyAttribute : Attribute;
 
 internal static class OpenApiSetup
 {
@@ -45,8 +48,32 @@ internal static class OpenApiSetup
     public static void MapOpenApiDocument(this WebApplication app) =>
         app.MapGet("/openapi.json", async (DocumentCache cache) => Results.Bytes(await cache.GetAsync(), "application/json; charset=utf-8")).ExcludeFromDescription();
 
+    private const string RedocPage = """
+        <!DOCTYPE html>
+        <html lang="en">
+        <head>
+          <title>FogCompute API</title>
+          <meta charset="utf-8">
+          <meta name="viewport" content="width=device-width, initial-scale=1">
+          <style>body { margin: 0; padding: 0; }</style>
+        </head>
+        <body>
+          <div id="redoc-container"></div>
+          <script src="redoc.standalone.js"></script>
+          <script>Redoc.init("/openapi.json", {}, document.getElementById("redoc-container"));</script>
+        </body>
+        </html>
+        """;
+
     public static void UseApiReference(this WebApplication app)
     {
+        app.Use((http, next) =>
+        {
+            // The reference pages work without any other host, and must not talk to one.
+            if (http.Request.Path.StartsWithSegments("/docs", StringComparison.Ordinal) || http.Request.Path.StartsWithSegments("/redoc", StringComparison.Ordinal))
+                http.Response.Headers.ContentSecurityPolicy = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; worker-src 'self' blob:; frame-ancestors 'none'";
+            return next(http);
+        });
         app.UseSwaggerUI(ui =>
         {
             ui.RoutePrefix = "docs";
@@ -59,6 +86,8 @@ internal static class OpenApiSetup
             redoc.RoutePrefix = "redoc";
             redoc.DocumentTitle = "FogCompute API";
             redoc.SpecUrl("/openapi.json");
+            // The page that comes with the package loads a font from elsewhere.
+            redoc.IndexStream = () => new MemoryStream(System.Text.Encoding.UTF8.GetBytes(RedocPage));
         });
     }
 
@@ -85,7 +114,7 @@ internal static class OpenApiSetup
         public void Apply(OpenApiOperation operation, OperationFilterContext context)
         {
             var useCase = context.ApiDescription.ActionDescriptor.EndpointMetadata.OfType<UseCase>().Single();
-            operation.Summary = DocComments.SummaryOf(useCase.Request);
+            operation.Summary = DocComments.SummaryOf(useCase.Request) ?? Words(operation.OperationId!);
             operation.Description = useCase.IsPublic ? "Needs no identity." : $"Needs the permission `{useCase.Permission}`.";
             operation.Security = useCase.IsPublic ? [] : [Requirement(Bearer, context.Document), Requirement(ApiKey, context.Document)];
             foreach (var parameter in (operation.Parameters ?? []).OfType<OpenApiParameter>().Where(p => p.In == ParameterLocation.Query))
@@ -98,8 +127,26 @@ internal static class OpenApiSetup
                 foreach (var media in content.Values.OfType<OpenApiMediaType>())
                     media.Example = JsonNode.Parse(example);
             }
+            if (context.MethodInfo.GetCustomAttribute<BinaryBodyAttribute>() is not null)
+                operation.RequestBody = Binary();
             AddErrors(operation, context, useCase);
         }
+
+        /// <summary>ListLedgerEntries → List ledger entries.</summary>
+        private static string Words(string name)
+        {
+            var words = JsonNamingPolicy.SnakeCaseLower.ConvertName(name).Replace('_', ' ');
+            return char.ToUpperInvariant(words[0]) + words[1..];
+        }
+
+        private static OpenApiRequestBody Binary() => new()
+        {
+            Required = true,
+            Content = new Dictionary<string, OpenApiMediaType>(StringComparer.Ordinal)
+            {
+                ["application/octet-stream"] = new() { Schema = new OpenApiSchema { Type = JsonSchemaType.String, Format = "binary" } },
+            },
+        };
 
         private static OpenApiSecurityRequirement Requirement(string scheme, OpenApiDocument document) => new() { [new OpenApiSecuritySchemeReference(scheme, document)] = [] };
 
@@ -154,7 +201,7 @@ internal static class OpenApiSetup
         public TwoCasings(IServiceProvider services)
         {
             _requests = Create(JsonSetup.Requests, t => IdOf(t) + (t.IsEnum || t.Name.EndsWith("Command", StringComparison.Ordinal) ? "" : "Input"), new InputFacts(services));
-            _responses = Create(WireJson.Responses, IdOf, new OutputFacts());
+            _responses = Create(JsonSetup.Responses, IdOf, new OutputFacts());
         }
 
         private static SchemaGenerator Create(JsonSerializerOptions json, Func<Type, string> ids, ISchemaFilter filter)
@@ -185,7 +232,7 @@ internal static class OpenApiSetup
         {
             if (schema is not OpenApiSchema open)
                 return;
-            DocComments.Describe(open, context, WireJson.Responses);
+            DocComments.Describe(open, context, JsonSetup.Responses);
             // Nulls are written, so every member is always there; a problem's errors are the exception. New members may come.
             open.Required = open.Properties?.Keys.Where(k => context.Type != typeof(Problem) || k != "errors").ToHashSet(StringComparer.Ordinal);
             open.AdditionalPropertiesAllowed = true;

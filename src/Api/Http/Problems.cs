@@ -4,7 +4,6 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using FogCompute.Application.Health;
 using FogCompute.Domain.Common;
-using FogCompute.Protocol;
 using Microsoft.AspNetCore.Diagnostics;
 
 namespace FogCompute.Api.Http;
@@ -119,7 +118,7 @@ internal sealed partial class Problems(IOutageTranslator outages, IHostApplicati
         var problem = new Problem("urn:fogcompute:problem:" + error.Code, title, status, error.Message, error.Code, TraceId(http), fields is { Count: > 0 } ? fields : null);
         response.ContentType = "application/problem+json";
         // Not the caller's token: an answer to a request that was given up is still written if somebody listens.
-        await JsonSerializer.SerializeAsync(response.Body, problem, WireJson.Responses, CancellationToken.None);
+        await JsonSerializer.SerializeAsync(response.Body, problem, JsonSetup.Responses, CancellationToken.None);
     }
 
     private static string TraceId(HttpContext http) => Activity.Current?.TraceId.ToString() ?? http.TraceIdentifier;

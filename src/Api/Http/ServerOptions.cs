@@ -27,6 +27,9 @@ public sealed record ServerOptions
     /// <summary><c>REDIS_URL</c>; null when not set.</summary>
     public required string? RedisUrl { get; init; }
 
+    /// <summary><c>FOG_ARTIFACT_MAX_BYTES</c>: largest artifact, bytes, 1 to 1 TiB; default 1 GiB.</summary>
+    public required long ArtifactMaxBytes { get; init; }
+
     public bool IsLoopback => IPAddress.IsLoopback(Address);
 
     /// <exception cref="ConfigurationException">A value is outside its range.</exception>
@@ -50,7 +53,14 @@ public sealed record ServerOptions
         }
 
         var home = Text(settings, "FOG_HOME") ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".fogcompute");
-        return new ServerOptions { Host = host, Address = address, Port = port, CorsOrigins = origins, Home = Path.GetFullPath(home), RedisUrl = Text(settings, "REDIS_URL") };
+        var sizeText = Text(settings, "FOG_ARTIFACT_MAX_BYTES") ?? (1L << 30).ToString(CultureInfo.InvariantCulture);
+        if (!long.TryParse(sizeText, NumberStyles.None, CultureInfo.InvariantCulture, out var size) || size is < 1 or > 1L << 40)
+            throw new ConfigurationException($"FOG_ARTIFACT_MAX_BYTES is '{sizeText}'; allowed is a whole number of bytes from 1 to {1L << 40}.");
+
+        return new ServerOptions
+        {
+            Host = host, Address = address, Port = port, CorsOrigins = origins, Home = Path.GetFullPath(home), RedisUrl = Text(settings, "REDIS_URL"), ArtifactMaxBytes = size,
+        };
     }
 
     private static string? Text(IConfiguration settings, string key) => settings[key] is { } value && !string.IsNullOrWhiteSpace(value) ? value.Trim() : null;
