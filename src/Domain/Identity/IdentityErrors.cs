@@ -9,6 +9,10 @@ public static class IdentityErrors
     public static readonly FogError AccountNotFound = new("identity.account_not_found", ErrorKind.NotFound, "There is no such account.");
     public static readonly FogError AccountNameTaken = new("identity.account_name_taken", ErrorKind.Conflict, "An account of that name exists already.");
 
+    public static readonly FogError KeyNotFound = new("identity.key_not_found", ErrorKind.NotFound, "There is no such key, or it belongs to another account.");
+    public static readonly FogError EnrolmentTokenSpent = new("identity.enrolment_token_spent", ErrorKind.Unauthenticated, "This enrolment token has been used as often as it may. Make a new one with POST /api/identity/enrolment-tokens.");
+    public static readonly FogError NotGrantable = new("identity.not_grantable", ErrorKind.Forbidden, "A key cannot be given permissions that its maker lacks.");
+
     public static FogError Forbidden(string permission) =>
         new("identity.forbidden", ErrorKind.Forbidden, $"The caller lacks the permission '{permission}'.");
 

@@ -8,3 +8,11 @@ public readonly record struct AccountId(Guid Value)
 
     public override string ToString() => Value.ToString("D");
 }
+
+/// <summary>An API key or enrolment token (its record, not its secret).</summary>
+public readonly record struct AccessKeyId(Guid Value)
+{
+    public static AccessKeyId New(DateTimeOffset now) => new(Guid.CreateVersion7(now));
+
+    public override string ToString() => Value.ToString("D");
+}

@@ -12,6 +12,8 @@ internal sealed class UnitOfWork(FogDbContext db) : IUnitOfWork
 {
     private const int Attempts = 5;
 
+    public Task FlushAsync(CancellationToken cancel) => db.SaveChangesAsync(cancel);
+
     public async Task<T> RunAsync<T>(Func<CancellationToken, Task<T>> work, Func<CancellationToken, Task> beforeCommit, CancellationToken cancel)
     {
         if (db.Database.CurrentTransaction is not null)

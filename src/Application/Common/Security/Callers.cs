@@ -50,14 +50,16 @@ public static class Permissions
     public const string LedgerRead = "ledger.read";
     public const string ArtifactsRead = "artifacts.read";
     public const string ArtifactsWrite = "artifacts.write";
+    /// <summary>API keys and enrolment tokens of one's own account.</summary>
+    public const string KeysManage = "keys.manage";
     /// <summary>Accounts, keys, other people's jobs, the reconciler.</summary>
     public const string Operate = "operate";
 
     public static readonly IReadOnlyList<string> All =
-        [Public, JobsRead, JobsWrite, DevicesRead, DevicesWrite, DeviceAgent, LedgerRead, ArtifactsRead, ArtifactsWrite, Operate];
+        [Public, JobsRead, JobsWrite, DevicesRead, DevicesWrite, DeviceAgent, LedgerRead, ArtifactsRead, ArtifactsWrite, KeysManage, Operate];
 
     /// <summary>What an API key of an ordinary account gets.</summary>
-    public static readonly IReadOnlyList<string> Member = [Public, JobsRead, JobsWrite, DevicesRead, DevicesWrite, LedgerRead, ArtifactsRead, ArtifactsWrite];
+    public static readonly IReadOnlyList<string> Member = [Public, JobsRead, JobsWrite, DevicesRead, DevicesWrite, LedgerRead, ArtifactsRead, ArtifactsWrite, KeysManage];
 
     /// <summary>What a device key gets.</summary>
     public static readonly IReadOnlyList<string> Device = [Public, DeviceAgent, DevicesRead, ArtifactsRead, ArtifactsWrite];

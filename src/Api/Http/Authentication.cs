@@ -1,0 +1,117 @@
+using System.Net;
+using ICredentials = FogCompute.Application.Identity.ICredentials;
+using FogCompute.Application.Common.Messaging;
+using FogCompute.Application.Common.Security;
+using FogCompute.Application.Health;
+using FogCompute.Application.Identity;
+using FogCompute.Domain.Common;
+using FogCompute.Domain.Identity;
+
+namespace FogCompute.Api.Http;
+
+/// <summary>The local operator's account; empty when the server is not bound to loopback.</summary>
+public sealed class LocalOperator
+{
+    private static readonly IReadOnlySet<string> Everything = new HashSet<string>(Permissions.All, StringComparer.Ordinal);
+
+    public Caller? Caller { get; private set; }
+
+    /// <summary>Makes sure that the account exists and lets it in from now on.</summary>
+    public async Task OpenAsync(IServiceScopeFactory scopes, CancellationToken cancel)
+    {
+        await using var scope = scopes.CreateAsyncScope();
+        scope.ServiceProvider.GetRequiredService<CallerContext>().Caller = Application.Common.Security.Caller.System;
+        var account = await scope.ServiceProvider.GetRequiredService<IDispatcher>().SendAsync(new EnsureLocalOperatorCommand(), cancel);
+        Caller = new Caller(CallerKind.LocalOperator, account, null, Everything);
+    }
+}
+
+/// <summary>
+/// The last step of start-up: once the schema is there (<paramref name="databaseReady"/>), the local operator's account is opened and the
+/// control plane calls itself ready. A database that goes away in between only makes this take longer.
+/// </summary>
+internal sealed partial class Opening(
+    Func<CancellationToken, Task> databaseReady, ServerOptions server, LocalOperator local, Readiness readiness, IServiceScopeFactory scopes, TimeProvider clock, ILogger<Opening> log) : BackgroundService
+{
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await databaseReady(stoppingToken);
+        while (server.IsLoopback && local.Caller is null)
+        {
+            try
+            {
+                await local.OpenAsync(scopes, stoppingToken);
+            }
+            catch (Exception failure) when (!stoppingToken.IsCancellationRequested)
+            {
+                Failed(log, failure);
+                await Task.Delay(TimeSpan.FromSeconds(1), clock, stoppingToken);
+            }
+        }
+        readiness.Ready();
+    }
+
+    [LoggerMessage(20, LogLevel.Warning, "opening_failed The local operator's account could not be opened; trying again in a second")]
+    private static partial void Failed(ILogger logger, Exception failure);
+}
+
+/// <summary>
+/// Says who is calling, for everything under <c>/api</c> and <c>/ws</c>. A token decides alone: one that is not good is refused and never
+/// falls back to the local operator. Without a token a caller is the local operator only if nothing hints that the request comes from
+/// elsewhere; browsers are the reason for most of the rules (a page on any site can make the browser send requests to localhost).
+/// </summary>
+internal sealed class Authentication(RequestDelegate next, ServerOptions server, LocalOperator local, ICredentials credentials)
+{
+    /// <summary>A proxy on this machine would make every visitor look like a loopback peer.</summary>
+    private static readonly string[] ProxyHeaders = ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via"];
+
+    public async Task InvokeAsync(HttpContext http, CallerContext context, CredentialContext credential)
+    {
+        if (http.Request.Path.StartsWithSegments("/api", StringComparison.OrdinalIgnoreCase) || http.Request.Path.StartsWithSegments("/ws", StringComparison.OrdinalIgnoreCase))
+        {
+            if (TokenOf(http.Request) is { } token)
+            {
+                credential.Credential = await credentials.FindAsync(token, http.RequestAborted) ?? throw new FogException(IdentityErrors.InvalidToken);
+                context.Caller = credential.Credential.ToCaller();
+            }
+            else if (IsFromThisMachine(http))
+            {
+                context.Caller = local.Caller ?? throw new FogException(HealthErrors.NotReady) { RetryAfter = TimeSpan.FromSeconds(1) };
+            }
+        }
+        await next(http);
+    }
+
+    /// <summary>The token, "" when credentials of another form were sent, null when none were.</summary>
+    private static string? TokenOf(HttpRequest request)
+    {
+        if (request.Headers.TryGetValue("Authorization", out var values))
+        {
+            var text = values.Count == 1 ? values[0] ?? "" : "";
+            const string scheme = "Bearer ";
+            return text.StartsWith(scheme, StringComparison.OrdinalIgnoreCase) ? text[scheme.Length..].Trim() : "";
+        }
+        return request.Headers.TryGetValue("X-API-Key", out var keys) ? (keys.Count == 1 ? keys[0] ?? "" : "") : null;
+    }
+
+    private bool IsFromThisMachine(HttpContext http)
+    {
+        var headers = http.Request.Headers;
+        if (!server.IsLoopback || http.Connection.RemoteIpAddress is not { } peer || !IPAddress.IsLoopback(peer))
+            return false;
+        if (ProxyHeaders.Any(headers.ContainsKey) || !IsLoopbackName(http.Request.Host.Host))
+            return false;
+        if (headers.TryGetValue("Origin", out var origins))
+        {
+            // Same origin covers Swagger UI; its authority is the Host that was checked above.
+            return origins is [{ } origin]
+                && (server.CorsOrigins.Contains(origin, StringComparer.OrdinalIgnoreCase)
+                    || string.Equals(origin, $"{http.Request.Scheme}://{http.Request.Host.Value}", StringComparison.OrdinalIgnoreCase));
+        }
+        // A cross-site image, form or navigation carries no Origin on GET, but browsers say where it comes from.
+        return headers["Sec-Fetch-Site"] != "cross-site";
+    }
+
+    private static bool IsLoopbackName(string host) =>
+        host.Equals("localhost", StringComparison.OrdinalIgnoreCase) || host is "127.0.0.1" or "[::1]";
+}

@@ -1,0 +1,83 @@
+using System.Text.Json;
+using FogCompute.Application.Health;
+using Microsoft.AspNetCore.Mvc;
+
+[assembly: ApiController]
+
+namespace FogCompute.Api.Http;
+
+/// <summary>Composition of the HTTP edge: what Program.cs adds, and the order in which a request passes through it.</summary>
+internal static class HttpServer
+{
+    private const long DefaultBodyBytes = 1 << 20;
+
+    public static void AddHttp(this WebApplicationBuilder builder, ServerOptions server)
+    {
+        var services = builder.Services;
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.Listen(server.Address, server.Port);
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = DefaultBodyBytes;
+            kestrel.Limits.MaxRequestHeadersTotalSize = 32 * 1024;
+            kestrel.Limits.MaxRequestHeaderCount = 100;
+            kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);
+            kestrel.Limits.KeepAliveTimeout = TimeSpan.FromMinutes(2);
+        });
+        builder.Logging.ClearProviders().AddJsonConsole(json => json.JsonWriterOptions = new JsonWriterOptions { Indented = false })
+            .AddFilter("Microsoft", LogLevel.Warning).AddFilter("System.Net.Http", LogLevel.Warning);
+        services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(10));
+        services.AddSingleton(server);
+        services.AddSingleton<LocalOperator>();
+        services.AddExceptionHandler<Problems>();
+        services.AddCors(cors => cors.AddDefaultPolicy(policy => policy
+            .WithOrigins([.. server.CorsOrigins]).AllowAnyHeader().AllowAnyMethod().AllowCredentials()
+            .WithExposedHeaders("Location", "Retry-After", "Upload-Offset", "ETag", "Content-Range", "Content-Disposition")
+            .SetPreflightMaxAge(TimeSpan.FromMinutes(10))));
+        services.AddControllers(mvc =>
+        {
+            JsonSetup.Configure(mvc);
+            mvc.Conventions.Add(new UseCaseConventionAdapter());
+        }).ConfigureApiBehaviorOptions(api =>
+        {
+            api.SuppressMapClientErrors = true;
+            api.InvalidModelStateResponseFactory = JsonSetup.RefuseUnboundValues;
+        });
+        services.AddOpenApiDocument();
+    }
+
+    public static void UseHttp(this WebApplication app)
+    {
+        app.Use((http, next) =>
+        {
+            http.Response.OnStarting(static state =>
+            {
+                ((HttpContext)state).Response.Headers.XContentTypeOptions = "nosniff";
+                return Task.CompletedTask;
+            }, http);
+            return next(http);
+        });
+        app.UseCors();
+        app.UseExceptionHandler(_ => { });
+        app.UseStatusCodePages(Problems.DescribeAsync);
+        app.UseRouting();
+        app.UseMiddleware<Authentication>();
+        app.UseApiReference();
+        app.MapControllers();
+        app.MapOpenApiDocument();
+
+        var readiness = app.Services.GetRequiredService<Readiness>();
+        app.Lifetime.ApplicationStopping.Register(readiness.Stopping);
+    }
+
+    private sealed class UseCaseConventionAdapter : Microsoft.AspNetCore.Mvc.ApplicationModels.IApplicationModelConvention
+    {
+        private readonly UseCaseConvention _convention = new();
+
+        public void Apply(Microsoft.AspNetCore.Mvc.ApplicationModels.ApplicationModel application)
+        {
+            foreach (var action in application.Controllers.SelectMany(c => c.Actions))
+                _convention.Apply(action);
+        }
+    }
+}

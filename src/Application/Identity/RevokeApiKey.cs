@@ -1,0 +1,31 @@
+using System.Text.Json.Serialization;
+using FogCompute.Application.Common.Messaging;
+using FogCompute.Application.Common.Security;
+using FogCompute.Domain.Common;
+using FogCompute.Domain.Identity;
+
+namespace FogCompute.Application.Identity;
+
+// DELETE /api/identity/api-keys/{id}
+// The key or enrolment token stops working within 5 s on every control-plane process; repeating it is harmless.
+
+/// <summary>Revoke an API key or enrolment token; it stops working within 5 seconds.</summary>
+[RequiresPermission(Permissions.KeysManage)]
+public sealed record RevokeApiKeyCommand : ICommand<RevokedKeyAnswer>
+{
+    [JsonIgnore] public required AccessKeyId Id { get; init; }
+}
+
+public sealed record RevokedKeyAnswer(bool Success, Guid Id, DateTimeOffset RevokedAt);
+
+internal sealed class RevokeApiKeyHandler(IIdentityDb db, CallerContext context, TimeProvider clock) : ICommandHandler<RevokeApiKeyCommand, RevokedKeyAnswer>
+{
+    public async Task<RevokedKeyAnswer> Handle(RevokeApiKeyCommand command, CancellationToken cancellationToken)
+    {
+        var key = await db.FindKeyForUpdateAsync(command.Id, cancellationToken);
+        if (key is null || !context.Caller.MayActFor(key.AccountId))
+            throw new FogException(IdentityErrors.KeyNotFound);
+        key.Revoke(clock.GetUtcNow());
+        return new RevokedKeyAnswer(true, key.Id.Value, key.RevokedAt!.Value);
+    }
+}

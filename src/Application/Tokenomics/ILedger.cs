@@ -1,0 +1,47 @@
+using FogCompute.Domain.Identity;
+using FogCompute.Domain.Scheduler;
+using FogCompute.Domain.Tokenomics;
+
+namespace FogCompute.Application.Tokenomics;
+
+/// <summary>
+/// Writes the ledger inside the current transaction, set-based. Lock order, everywhere: holds by job id, then journal keys in ordinal order,
+/// then accounts by descending row id. Whoever keeps it cannot deadlock within one event.
+/// </summary>
+public interface ILedger
+{
+    /// <summary>Opens the four accounts of an owner; a repeat changes nothing.</summary>
+    Task OpenOwnerAsync(AccountId owner, string address, DateTimeOffset at, CancellationToken cancel);
+
+    /// <summary>Locks the accounts to the end of the transaction and returns their balances in micro-credits.</summary>
+    /// <exception cref="Domain.Common.FogException">404 <c>tokenomics.account_missing</c>.</exception>
+    Task<IReadOnlyDictionary<LedgerAccount, long>> LockAsync(IReadOnlyCollection<LedgerAccount> accounts, CancellationToken cancel);
+
+    /// <summary>
+    /// Records the transfers and moves the balances: one statement each for transfers, locks, and postings with balances, whatever the number.
+    /// A transfer that is on record already changes nothing. Returns how many were new.
+    /// </summary>
+    /// <param name="transfers">Meant for up to some hundred; each account's balance is updated once per call.</param>
+    /// <param name="alsoLock">Accounts that a later event of this transaction will move: locking them now keeps the lock order.</param>
+    /// <param name="cancel">Ends the statement.</param>
+    /// <exception cref="Domain.Common.FogException">
+    /// 409 <c>tokenomics.insufficient_funds</c>, 409 <c>tokenomics.transfer_key_reused</c> (same key, other content), 404 <c>tokenomics.account_missing</c>.
+    /// </exception>
+    Task<int> PostAsync(IReadOnlyCollection<Transfer> transfers, IReadOnlyCollection<LedgerAccount> alsoLock, CancellationToken cancel);
+
+    /// <summary>What is on record under these idempotency keys.</summary>
+    Task<IReadOnlyDictionary<string, Transfer>> FindAsync(IReadOnlyCollection<string> keys, CancellationToken cancel);
+}
+
+/// <summary>The holds of jobs, locked by whoever changes them.</summary>
+public interface IHolds
+{
+    /// <summary>False when the job has a hold already.</summary>
+    Task<bool> AddAsync(Hold hold, CancellationToken cancel);
+
+    /// <summary>Locks the holds in job-id order; jobs without a hold are absent.</summary>
+    Task<IReadOnlyDictionary<JobId, Hold>> LockAsync(IReadOnlyCollection<JobId> jobs, CancellationToken cancel);
+
+    /// <summary>Saves all of them in one statement.</summary>
+    Task SaveAsync(IReadOnlyCollection<Hold> holds, CancellationToken cancel);
+}

@@ -1,0 +1,135 @@
+using FogCompute.Application.Health;
+using FogCompute.Domain.Common;
+using FogCompute.Infrastructure.Persistence;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace FogCompute.Infrastructure.Health;
+
+internal sealed class DatabaseOutages : IOutageTranslator
+{
+    public FogException? Translate(Exception failure) => DatabaseFailures.IsOutage(failure) ? DatabaseFailures.Unavailable(failure) : null;
+}
+
+/// <summary>A probe that asks the database something, in a scope and connection of its own.</summary>
+internal abstract class SqlProbe(IServiceScopeFactory scopes) : IHealthProbe
+{
+    public abstract string Name { get; }
+
+    public virtual bool IsVital => false;
+
+    public async Task<HealthReport> CheckAsync(CancellationToken cancel)
+    {
+        await using var scope = scopes.CreateAsyncScope();
+        try
+        {
+            return await CheckAsync(scope.ServiceProvider.GetRequiredService<FogDbContext>(), cancel);
+        }
+        catch (Exception failure) when (DatabaseFailures.IsOutage(failure))
+        {
+            return new HealthReport(HealthStatus.Unavailable, "The database does not answer.");
+        }
+    }
+
+    protected abstract Task<HealthReport> CheckAsync(FogDbContext db, CancellationToken cancel);
+}
+
+internal sealed class DatabaseProbe(IServiceScopeFactory scopes) : SqlProbe(scopes)
+{
+    public override string Name => "database";
+    public override bool IsVital => true;
+
+    protected override async Task<HealthReport> CheckAsync(FogDbContext db, CancellationToken cancel) =>
+        await db.ScalarSqlAsync<bool>("SELECT pg_is_in_recovery()", cancel)
+            ? new HealthReport(HealthStatus.Degraded, "The database answers but is a read-only standby.")
+            : new HealthReport(HealthStatus.Healthy, "Answers and accepts writes.");
+}
+
+/// <summary>Recurring jobs: all run, none failed the last time.</summary>
+internal sealed class JobsProbe(IServiceScopeFactory scopes) : SqlProbe(scopes)
+{
+    public override string Name => "jobs";
+
+    protected override async Task<HealthReport> CheckAsync(FogDbContext db, CancellationToken cancel)
+    {
+        var rows = await db.QuerySqlAsync(
+            "SELECT name, last_finished_at IS NOT NULL, last_error IS NOT NULL FROM platform.recurring_jobs ORDER BY name",
+            r => (Name: r.GetString(0), Finished: r.GetBoolean(1), Failed: r.GetBoolean(2)), cancel);
+        var failing = rows.Where(r => r.Failed).Select(r => r.Name).ToList();
+        return rows switch
+        {
+            _ when failing.Count > 0 => new HealthReport(HealthStatus.Degraded, $"Failed the last time: {string.Join(", ", failing)}."),
+            _ when !rows.Any(r => r.Finished) => new HealthReport(HealthStatus.Unknown, "No recurring job has finished yet."),
+            _ => new HealthReport(HealthStatus.Healthy, $"{rows.Count} recurring jobs run without errors."),
+        };
+    }
+}
+
+/// <summary>The scheduler is its placement pass: it must have run lately.</summary>
+internal sealed class SchedulerProbe(IServiceScopeFactory scopes, TimeProvider clock) : SqlProbe(scopes)
+{
+    private static readonly TimeSpan Stale = TimeSpan.FromSeconds(60);
+
+    public override string Name => "scheduler";
+
+    protected override async Task<HealthReport> CheckAsync(FogDbContext db, CancellationToken cancel)
+    {
+        var rows = await db.QuerySqlAsync(
+            "SELECT last_finished_at, last_error IS NOT NULL FROM platform.recurring_jobs WHERE name = 'PlacePendingJobs'",
+            r => (Finished: r.IsDBNull(0) ? (DateTimeOffset?)null : r.GetFieldValue<DateTimeOffset>(0), Failed: r.GetBoolean(1)), cancel);
+        if (rows is not [{ Finished: { } finished } row])
+            return new HealthReport(HealthStatus.Unknown, "No placement pass has finished yet.");
+        var age = clock.GetUtcNow() - finished;
+        return row.Failed ? new HealthReport(HealthStatus.Degraded, "The last placement pass failed.")
+            : age > Stale ? new HealthReport(HealthStatus.Unavailable, $"No placement pass for {age.TotalSeconds:0} s.")
+            : new HealthReport(HealthStatus.Healthy, $"Last placement pass {Math.Max(0, age.TotalSeconds):0.0} s ago.");
+    }
+}
+
+/// <summary>The edge is its devices: enrolled ones that were heard from lately.</summary>
+internal sealed class EdgeProbe(IServiceScopeFactory scopes, TimeProvider clock) : SqlProbe(scopes)
+{
+    public override string Name => "edge";
+
+    protected override async Task<HealthReport> CheckAsync(FogDbContext db, CancellationToken cancel)
+    {
+        var (known, heard) = (await db.QuerySqlAsync(
+            "SELECT count(*), count(*) FILTER (WHERE last_seen_at > $1) FROM idle_compute.devices WHERE unregistered_at IS NULL",
+            r => (r.GetInt64(0), r.GetInt64(1)), cancel, clock.GetUtcNow().AddSeconds(-90))).Single();
+        return (known, heard) switch
+        {
+            (0, _) => new HealthReport(HealthStatus.Unknown, "No device is enrolled."),
+            (_, 0) => new HealthReport(HealthStatus.Degraded, $"None of {known} devices was heard from in the last 90 s."),
+            _ => new HealthReport(HealthStatus.Healthy, $"{heard} of {known} devices heard from in the last 90 s."),
+        };
+    }
+}
+
+/// <summary>The cache lives in this process; a shared one is not built in yet, and a configured one is reported instead of silently unused.</summary>
+internal sealed class CacheProbe(CacheSetting setting) : IHealthProbe
+{
+    public string Name => "cache";
+    public bool IsVital => false;
+
+    public Task<HealthReport> CheckAsync(CancellationToken cancel) => Task.FromResult(setting.RedisConfigured
+        ? new HealthReport(HealthStatus.Degraded, "cache: in-process. REDIS_URL is set, but this version has no Redis adapter and does not use it.")
+        : new HealthReport(HealthStatus.Healthy, "cache: in-process."));
+}
+
+internal sealed record CacheSetting(bool RedisConfigured);
+
+public static class HealthServices
+{
+    /// <param name="redisConfigured">Whether REDIS_URL is set.</param>
+    public static IServiceCollection AddHealth(this IServiceCollection services, bool redisConfigured)
+    {
+        services.AddHealthApplication();
+        services.AddSingleton(new CacheSetting(redisConfigured));
+        services.AddSingleton<IOutageTranslator, DatabaseOutages>();
+        services.AddSingleton<IHealthProbe, DatabaseProbe>();
+        services.AddSingleton<IHealthProbe, JobsProbe>();
+        services.AddSingleton<IHealthProbe, SchedulerProbe>();
+        services.AddSingleton<IHealthProbe, EdgeProbe>();
+        services.AddSingleton<IHealthProbe, CacheProbe>();
+        return services;
+    }
+}

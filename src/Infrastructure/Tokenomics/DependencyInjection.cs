@@ -1,0 +1,17 @@
+using FogCompute.Application.Tokenomics;
+using FogCompute.Application.Tokenomics.Contracts;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace FogCompute.Infrastructure.Tokenomics;
+
+public static class DependencyInjection
+{
+    /// <summary>The ledger over PostgreSQL; all of it works inside the scope's <c>FogDbContext</c> and its transaction.</summary>
+    public static IServiceCollection AddTokenomics(this IServiceCollection services) => services
+        .AddScoped<ILedger, PostgresLedger>()
+        .AddScoped<IHolds, PostgresHolds>()
+        .AddScoped<IJobCharges, PostgresJobCharges>()
+        .AddScoped<ILedgerBook, PostgresLedgerBook>()
+        .AddScoped<IJournal, PostgresJournal>()
+        .AddScoped<ILedgerAudit, PostgresLedgerAudit>();
+}
