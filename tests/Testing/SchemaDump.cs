@@ -14,6 +14,7 @@ public static class SchemaDump
             Path.Combine(database.Cluster.Binaries, "pg_dump"),
             ["--schema-only", "--no-owner", "--no-privileges", "--host", parts.Host!, "--port", $"{parts.Port}", "--username", parts.Username!, "--dbname", parts.Database!])
         {
+            UseShellExecute = false,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };

@@ -52,7 +52,7 @@ public sealed class TestCluster : IAsyncDisposable
     public static string CreateHome()
     {
         var home = Directory.CreateTempSubdirectory("fogtest-").FullName;
-        File.SetUnixFileMode(home, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
+        UnixFolders.LetOthersPass(home);
         return home;
     }
 
@@ -105,6 +105,7 @@ public sealed class TestCluster : IAsyncDisposable
             """;
         var start = new ProcessStartInfo("/bin/sh", ["-c", Script, "test-postgres-guardian", postgres.DataFolder, postgres.BaseFolder, postgres.SocketFolder, home])
         {
+            UseShellExecute = false,
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
