@@ -54,7 +54,7 @@ public sealed class AgentHost(NodeOptions options, ExecutorFactory executors, IS
         using var client = new ControlPlaneClient(options.Server, options.DeviceId, () => identity.DeviceKey, clock);
         using var journal = Journal.Open(folder.Journal, log, out var contents);
         folder.RemoveLeftovers(contents.Reports.Select(r => r.Report.AttemptId).ToHashSet());
-        var artifacts = new ArtifactStore(client, folder, options.CacheMb << 20, clock, _random, log);
+        using var artifacts = new ArtifactStore(client, folder, options.CacheMb << 20, clock, _random, log);
         var sender = new ReportSender(client, journal, contact, clock, _random, log);
         using var engine = new AttemptEngine(offer, folder, journal, executor, artifacts, identity, clock, log, sender.Enqueue);
         PollLoop? poll = null;
@@ -198,7 +198,7 @@ public sealed class AgentHost(NodeOptions options, ExecutorFactory executors, IS
         }
     }
 
-    private DeviceCondition Condition(PolicyMonitor monitor, AttemptEngine engine)
+    private static DeviceCondition Condition(PolicyMonitor monitor, AttemptEngine engine)
     {
         var (verdict, readings) = (monitor.Verdict, monitor.Sensors);
         return new DeviceCondition

@@ -84,7 +84,7 @@ internal sealed class PolicyMonitor(
                 if (verdict.TakesWork)
                     log.Info("eligible", "The machine takes work.", ("cpu_limit", Math.Round(verdict.CpuLimit, 2)));
                 else
-                    log.Info("ineligible", $"The machine takes no work: {verdict.Reason}. {verdict.Blockers.FirstOrDefault()?.Message}".TrimEnd(), ("until", verdict.NotBefore?.ToString("u")));
+                    log.Info("ineligible", $"The machine takes no work: {verdict.Reason}. {(verdict.Blockers.Count > 0 ? verdict.Blockers[0].Message : null)}".TrimEnd(), ("until", verdict.NotBefore?.ToString("u")));
             }
             apply(verdict);
         }

@@ -48,8 +48,8 @@ public sealed class AgentTests
             Assert.That(report.Epoch, Is.EqualTo(lease.Epoch));
             Assert.That(report.OutputDigest, Is.EqualTo(OutputManifest.Digest(0, null, [])));
             Assert.That(Receipt.Verify(key, "device-1", report), Is.True, "signature");
-            Assert.That(File.GetUnixFileMode(Path.Combine(Folder(), "device.key")), Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite));
-            Assert.That(File.GetUnixFileMode(Path.Combine(Folder(), "device.token")), Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite));
+            Assert.That(Make.Mode(Path.Combine(Folder(), "device.key")), Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite));
+            Assert.That(Make.Mode(Path.Combine(Folder(), "device.token")), Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite));
         });
     }
 
@@ -222,7 +222,7 @@ public sealed class AgentTests
             await Make.UntilAsync(() => agent.Executor.Started.Contains(running.AttemptId), "the start");
             // The result is finished while nobody can take it.
             _plane.Lease(finished);
-            await Make.UntilAsync(() => agent.Executor.Started.Contains(finished.AttemptId) || _plane.Artifacts.Count > 0, "the second start");
+            await Make.UntilAsync(() => agent.Executor.Started.Contains(finished.AttemptId) || !_plane.Artifacts.IsEmpty, "the second start");
             _plane.Turn(Weather.Down);
             await Task.Delay(300);
             Make.CopyFolder(Folder(), second);
