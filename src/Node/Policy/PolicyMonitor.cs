@@ -117,7 +117,10 @@ internal sealed class PolicyMonitor(
             return real;
         _fileText = ReadFile();
         if (_fileText is null)
+        {
+            Complain("it does not exist");
             return real;
+        }
         try
         {
             var result = SensorsFile.Apply(real, _fileText);
@@ -126,10 +129,15 @@ internal sealed class PolicyMonitor(
         }
         catch (FormatException error)
         {
-            if (_fileFault != error.Message)
-                log.Warning("sensors_file", $"The sensors file {sensorsFile} is ignored until it is right: {error.Message}");
-            _fileFault = error.Message;
+            Complain(error.Message);
             return real;
+        }
+
+        void Complain(string fault)
+        {
+            if (_fileFault != fault)
+                log.Warning("sensors_file", $"The sensors file {sensorsFile} is not used now, the real sensors are: {fault}");
+            _fileFault = fault;
         }
     }
 
