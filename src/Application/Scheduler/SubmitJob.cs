@@ -1,10 +1,12 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using FluentValidation;
+using FogCompute.Application.Artifacts.Contracts;
 using FogCompute.Application.Common.Messaging;
 using FogCompute.Application.Common.Security;
 using FogCompute.Application.Scheduler.Contracts;
 using FogCompute.Application.Scheduler.Events;
+using FogCompute.Domain.Artifacts;
 using FogCompute.Domain.Common;
 using FogCompute.Domain.Scheduler;
 using FogCompute.Protocol;
@@ -237,16 +239,21 @@ internal sealed class SubmitJobHandler(
 
     private async Task RequireArtifactsAsync(SubmitJobCommand command, PayloadSpec payload, CancellationToken cancel)
     {
-        var wanted = command.Inputs.Select((input, i) => (Field: $"inputs[{i}].sha256", input.Sha256)).ToList();
+        var wanted = command.Inputs.Select((input, i) => (Field: $"inputs[{i}].sha256", Digest: DigestOf(input.Sha256))).ToList();
         if (payload.Kind == PayloadKinds.Wasm)
-            wanted.Add(("payload.module", payload.Module!));
-        var missing = await artifacts.MissingAsync(context.Caller.Account, [.. wanted.Select(w => w.Sha256)], cancel);
+            wanted.Add(("payload.module", DigestOf(payload.Module!)));
+        if (wanted.Count == 0)
+            return;
+        var missing = await artifacts.MissingAsync(context.Caller.Account, [.. wanted.Select(w => w.Digest).Distinct()], cancel);
         if (missing.Count > 0)
         {
             throw new FogException(SchedulerErrors.InputMissing,
-                wanted.Where(w => missing.Contains(w.Sha256)).ToDictionary(w => w.Field, _ => new[] { SchedulerErrors.InputMissing.Message }, StringComparer.Ordinal));
+                wanted.Where(w => missing.Contains(w.Digest)).ToDictionary(w => w.Field, _ => new[] { SchedulerErrors.InputMissing.Message }, StringComparer.Ordinal));
         }
     }
+
+    /// <summary>The validator has seen 64 hex digits.</summary>
+    private static ArtifactDigest DigestOf(string sha256) => ArtifactDigest.TryParse(sha256, out var digest) ? digest : throw new InvalidOperationException("Not validated.");
 
     private async Task<int> CountDependenciesAsync(SubmitJobCommand command, CancellationToken cancel)
     {
