@@ -15,7 +15,7 @@ public sealed class ConservationTests
     private sealed record Job(JobId Id, AccountId Requester);
 
     /// <summary>Cost and payees follow from job and index, so that the random repeats below are repeats.</summary>
-    private static AcceptedTask TaskOf(Job job, int index, IReadOnlyList<AccountId> owners)
+    private static AcceptedTask TaskOf(Job job, int index, List<AccountId> owners)
     {
         var seeded = new Random(HashCode.Combine(job.Id, index));
         var payees = Enumerable.Range(0, seeded.Next(1, 4))
