@@ -20,4 +20,5 @@ CREATE TABLE identity.access_keys (
     expires_at  timestamptz,
     revoked_at  timestamptz
 );
+COMMENT ON TABLE identity.access_keys IS 'Secrets that speak for an account: API keys, and enrolment tokens that may only register a device';
 COMMENT ON COLUMN identity.access_keys.secret_hash IS 'SHA-256 of the 256-bit random secret; the secret itself is shown once and never stored';

@@ -39,6 +39,7 @@ CREATE TABLE tokenomics.transfers (
     cause           json,
     created_at      timestamptz NOT NULL
 );
+CREATE INDEX transfers_of_job ON tokenomics.transfers (job_id) WHERE job_id IS NOT NULL;
 COMMENT ON TABLE tokenomics.transfers IS 'The journal, append-only. Numbers of rolled-back transactions stay unused';
 COMMENT ON COLUMN tokenomics.transfers.cause IS 'Why these amounts: cost, payees with device and attempt, shortfall. json, not jsonb: the text is hashed as written';
 

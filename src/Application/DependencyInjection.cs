@@ -20,6 +20,9 @@ public static class DependencyInjection
         services.AddScoped<ServiceFactory>(provider => provider.GetService!);
         services.AddScoped<IMediator, Mediator>();
         services.AddScoped<IDispatcher, Dispatcher>();
+        services.AddScoped<Scheduler.Contracts.IJobInsight, Scheduler.JobInsight>();
+        services.AddSingleton<Scheduler.PlacementHistory>();
+        services.AddSingleton<Domain.Scheduler.Placement.IPlacementEngine, Domain.Scheduler.Placement.WeightedScorePlacement>();
         services.AddScoped<CallerContext>();
         services.AddScoped<TransactionScope>();
         services.AddScoped<ITransactionScope>(provider => provider.GetRequiredService<TransactionScope>());

@@ -1,2 +1,9 @@
-// Entry point of fog-node; filled by the agent.
-return 0;
+using FogCompute.Node;
+using FogCompute.Node.Execution;
+
+// The only place that names the executor: everything else sees IAttemptExecutor.
+return await CommandLine.InvokeAsync(
+    args,
+    async (folder, allowProcessIsolation, clock, stop) =>
+        await AttemptExecutor.CreateAsync(new ExecutorOptions { StateFolder = folder, AllowProcessIsolation = allowProcessIsolation }, clock, stop),
+    TimeProvider.System);

@@ -50,6 +50,6 @@ public sealed record DeviceRegistration
     /// <summary>ECDSA P-256 public key (SubjectPublicKeyInfo, base64) that signs receipts. A device without one cannot report results.</summary>
     public string? PublicKey { get; init; }
 
-    /// <summary>How long the owner may take the machine offline before its leases count as lost, 0–86 400 s; default 90.</summary>
+    /// <summary>How long the machine may be offline before its leases count as lost, 0–86 400 s; never less than the pool's silence limit.</summary>
     public int? OfflineGraceSeconds { get; init; }
 }

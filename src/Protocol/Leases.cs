@@ -1,7 +1,7 @@
 namespace FogCompute.Protocol;
 
 /// <summary>
-/// <c>POST /api/idle-compute/devices/{id}/poll</c>: the agent says what it holds and how it is; the server answers as soon as there is a new
+/// <c>POST /api/scheduler/nodes/{id}/poll</c>: the agent says what it holds and how it is; the server answers as soon as there is a new
 /// lease or a revocation, at the latest after <see cref="WaitSeconds"/>. Delivery is repeatable: whatever the agent does not name in
 /// <see cref="Held"/> and the server still counts as its live lease is sent again. A poll also counts as heartbeat and renews held leases.
 /// </summary>

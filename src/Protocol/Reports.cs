@@ -1,6 +1,6 @@
 namespace FogCompute.Protocol;
 
-/// <summary><c>POST /api/idle-compute/devices/{id}/progress</c>: state changes and log tails of running attempts, batched (at most 256).</summary>
+/// <summary><c>POST /api/scheduler/nodes/{id}/progress</c>: state changes and log tails of running attempts, batched (at most 256).</summary>
 public sealed record ProgressRequest
 {
     public required IReadOnlyList<AttemptProgress> Items { get; init; }
@@ -27,7 +27,7 @@ public sealed record ProgressResponse
     public required IReadOnlyList<Revocation> Revoked { get; init; }
 }
 
-/// <summary><c>POST /api/idle-compute/devices/{id}/reports</c>: ends of attempts, batched (at most 256). Safe to repeat.</summary>
+/// <summary><c>POST /api/scheduler/nodes/{id}/reports</c>: ends of attempts, batched (at most 256). Safe to repeat.</summary>
 public sealed record ReportRequest
 {
     public required IReadOnlyList<AttemptReport> Items { get; init; }

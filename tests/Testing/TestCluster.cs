@@ -52,7 +52,7 @@ public sealed class TestCluster : IAsyncDisposable
     public static string CreateHome()
     {
         var home = Directory.CreateTempSubdirectory("fogtest-").FullName;
-        File.SetUnixFileMode(home, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
+        UnixFolders.LetOthersPass(home);
         return home;
     }
 
@@ -73,14 +73,17 @@ public sealed class TestCluster : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (_guardian is not null && !_guardian.HasExited)
+        if (_postgres is not null)
+            await _postgres.DisposeAsync();
+        if (_guardian is null)
+            return;
+        if (!_guardian.HasExited)
         {
+            // Removes the folder.
             _guardian.StandardInput.Close();
             await _guardian.WaitForExitAsync();
         }
-        if (_postgres is not null)
-            await _postgres.DisposeAsync();
-        _guardian?.Dispose();
+        _guardian.Dispose();
     }
 
     private static string Maintenance(string connectionString) =>
@@ -102,6 +105,7 @@ public sealed class TestCluster : IAsyncDisposable
             """;
         var start = new ProcessStartInfo("/bin/sh", ["-c", Script, "test-postgres-guardian", postgres.DataFolder, postgres.BaseFolder, postgres.SocketFolder, home])
         {
+            UseShellExecute = false,
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,

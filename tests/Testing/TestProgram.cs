@@ -46,6 +46,7 @@ public static class TestProgram
             Environment.ProcessPath is { } host && Path.GetFileNameWithoutExtension(host) == "dotnet" ? host : "dotnet",
             ["exec", "--runtimeconfig", settings, "--depsfile", settings.Replace(".runtimeconfig.", ".deps.", StringComparison.Ordinal), typeof(TestProgram).Assembly.Location, .. arguments])
         {
+            UseShellExecute = false,
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,

@@ -10,8 +10,8 @@ namespace FogCompute.Application.Tokenomics;
 public sealed record SealJournalCommand : ICommand<SealedJournal>;
 
 /// <param name="Block">The new block; null when there was nothing to seal, or not yet.</param>
-/// <param name="MoreWaiting">True when the block was full: run again at once.</param>
-public sealed record SealedJournal(long? Block, int Transfers, bool MoreWaiting);
+/// <param name="MoreToDo">True when the block was full: run again at once.</param>
+public sealed record SealedJournal(long? Block, int Transfers, bool MoreToDo) : IRecurringOutcome;
 
 internal sealed class SealJournalHandler(IJournal journal, TimeProvider time) : ICommandHandler<SealJournalCommand, SealedJournal>
 {

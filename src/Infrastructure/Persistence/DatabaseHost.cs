@@ -103,6 +103,8 @@ public sealed class DatabaseHost : IAsyncDisposable
             // Statements that come back are planned once per connection, EF's and Sql.cs's alike.
             MaxAutoPrepare = 200,
             AutoPrepareMinUsages = 3,
+            // A migration that fails names its statement.
+            IncludeFailedBatchedCommand = true,
             // Passwords stay in memory: dedicated connections are made from this string.
             PersistSecurityInfo = true,
         };

@@ -1,4 +1,3 @@
-using System.Data.Common;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Storage;
 using Npgsql;
@@ -12,39 +11,42 @@ namespace FogCompute.Infrastructure.Persistence;
 internal static class Sql
 {
     /// <summary>Runs a statement; returns the number of rows it touched.</summary>
-    public static async Task<int> ExecuteSqlAsync(this FogDbContext db, string sql, CancellationToken cancel, params object?[] values)
-    {
-        await using var command = await CommandAsync(db, sql, values, cancel);
-        return await command.ExecuteNonQueryAsync(cancel);
-    }
+    public static Task<int> ExecuteSqlAsync(this FogDbContext db, string sql, CancellationToken cancel, params object?[] values) =>
+        RunAsync(db, sql, values, command => command.ExecuteNonQueryAsync(cancel), cancel);
 
     /// <summary>Runs a query and maps each row.</summary>
-    public static async Task<List<T>> QuerySqlAsync<T>(this FogDbContext db, string sql, Func<NpgsqlDataReader, T> map, CancellationToken cancel, params object?[] values)
-    {
-        await using var command = await CommandAsync(db, sql, values, cancel);
-        await using var reader = await command.ExecuteReaderAsync(cancel);
-        var rows = new List<T>();
-        while (await reader.ReadAsync(cancel))
-            rows.Add(map(reader));
-        return rows;
-    }
+    public static Task<List<T>> QuerySqlAsync<T>(this FogDbContext db, string sql, Func<NpgsqlDataReader, T> map, CancellationToken cancel, params object?[] values) =>
+        RunAsync(db, sql, values, async command =>
+        {
+            await using var reader = await command.ExecuteReaderAsync(cancel);
+            var rows = new List<T>();
+            while (await reader.ReadAsync(cancel))
+                rows.Add(map(reader));
+            return rows;
+        }, cancel);
 
     /// <summary>First column of the first row; default when there is no row or it is null.</summary>
-    public static async Task<T?> ScalarSqlAsync<T>(this FogDbContext db, string sql, CancellationToken cancel, params object?[] values)
-    {
-        await using var command = await CommandAsync(db, sql, values, cancel);
-        return await command.ExecuteScalarAsync(cancel) is T value ? value : default;
-    }
+    /// <exception cref="InvalidCastException">The column is of another type.</exception>
+    public static Task<T?> ScalarSqlAsync<T>(this FogDbContext db, string sql, CancellationToken cancel, params object?[] values) =>
+        RunAsync(db, sql, values, async command => await command.ExecuteScalarAsync(cancel) is { } value and not DBNull ? (T?)value : default, cancel);
 
-    private static async Task<NpgsqlCommand> CommandAsync(FogDbContext db, string sql, object?[] values, CancellationToken cancel)
+    private static async Task<T> RunAsync<T>(FogDbContext db, string sql, object?[] values, Func<NpgsqlCommand, Task<T>> run, CancellationToken cancel)
     {
-        var connection = (NpgsqlConnection)db.Database.GetDbConnection();
-        if (connection.State != System.Data.ConnectionState.Open)
-            await db.Database.OpenConnectionAsync(cancel);
-        var command = new NpgsqlCommand(sql, connection, (NpgsqlTransaction?)db.Database.CurrentTransaction?.GetDbTransaction());
-        foreach (var value in values)
-            command.Parameters.Add(value as NpgsqlParameter ?? new NpgsqlParameter { Value = value ?? DBNull.Value });
-        return command;
+        // Counted by the context: inside a transaction this opens nothing; outside it the connection goes back to the pool right after,
+        // so that a request which then waits for a signal does not sit on one.
+        await db.Database.OpenConnectionAsync(cancel);
+        try
+        {
+            var connection = (NpgsqlConnection)db.Database.GetDbConnection();
+            await using var command = new NpgsqlCommand(sql, connection, (NpgsqlTransaction?)db.Database.CurrentTransaction?.GetDbTransaction());
+            foreach (var value in values)
+                command.Parameters.Add(value as NpgsqlParameter ?? new NpgsqlParameter { Value = value ?? DBNull.Value });
+            return await run(command);
+        }
+        finally
+        {
+            await db.Database.CloseConnectionAsync();
+        }
     }
 
     /// <summary>A jsonb array parameter for <c>unnest</c>.</summary>

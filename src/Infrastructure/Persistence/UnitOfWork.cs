@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using FogCompute.Application.Common.Messaging;
 using FogCompute.Domain.Common;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Storage;
 using Npgsql;
 
 namespace FogCompute.Infrastructure.Persistence;
@@ -10,6 +11,8 @@ namespace FogCompute.Infrastructure.Persistence;
 internal sealed class UnitOfWork(FogDbContext db) : IUnitOfWork
 {
     private const int Attempts = 5;
+
+    public Task FlushAsync(CancellationToken cancel) => db.SaveChangesAsync(cancel);
 
     public async Task<T> RunAsync<T>(Func<CancellationToken, Task<T>> work, Func<CancellationToken, Task> beforeCommit, CancellationToken cancel)
     {
@@ -23,7 +26,7 @@ internal sealed class UnitOfWork(FogDbContext db) : IUnitOfWork
                 var result = await work(cancel);
                 await beforeCommit(cancel);
                 await db.SaveChangesAsync(cancel);
-                await transaction.CommitAsync(cancel);
+                await CommitAsync(transaction, cancel);
                 return result;
             }
             catch (Exception failure) when (DatabaseFailures.IsContention(failure) && attempt < Attempts)
@@ -31,10 +34,23 @@ internal sealed class UnitOfWork(FogDbContext db) : IUnitOfWork
                 // Another transaction won; ours has had no effect, so it starts over with fresh eyes.
                 db.ChangeTracker.Clear();
             }
-            catch (Exception failure) when (DatabaseFailures.IsOutage(failure))
+            catch (Exception failure) when (failure is not FogException && DatabaseFailures.IsOutage(failure))
             {
                 throw DatabaseFailures.Unavailable(failure);
             }
+        }
+    }
+
+    private static async Task CommitAsync(IDbContextTransaction transaction, CancellationToken cancel)
+    {
+        try
+        {
+            await transaction.CommitAsync(cancel);
+        }
+        catch (Exception failure) when (DatabaseFailures.IsOutage(failure))
+        {
+            // The server may have committed and been lost before it could say so; claiming that nothing changed could be a lie.
+            throw new FogException(DatabaseFailures.OutcomeUnknown, inner: failure) { RetryAfter = TimeSpan.FromSeconds(2) };
         }
     }
 }
@@ -44,6 +60,9 @@ public static class DatabaseFailures
 {
     public static readonly FogError DatabaseDown = new("common.database_unavailable", ErrorKind.Unavailable,
         "The database does not answer just now. Nothing was changed; try again in a moment.");
+
+    public static readonly FogError OutcomeUnknown = new("common.outcome_unknown", ErrorKind.Unavailable,
+        "The database was lost while it was saving, so this may or may not have happened. Look before repeating it, or repeat it under the same Idempotency-Key.");
 
     public static bool IsContention(Exception failure) =>
         Postgres(failure)?.SqlState is PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.LockNotAvailable;

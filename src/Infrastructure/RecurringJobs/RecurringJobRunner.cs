@@ -160,7 +160,7 @@ internal sealed partial class RecurringJobRunner(
             {
                 LastFinished = record.LastFinished, LastError = failure.Message, FailuresInARow = record.FailuresInARow, Runs = status.Runs + 1,
             });
-            if (failure is FogException { Error: var error } && error == DatabaseFailures.DatabaseDown || DatabaseFailures.IsOutage(failure))
+            if (failure is FogException { Error: var error } && (error == DatabaseFailures.DatabaseDown || error == DatabaseFailures.OutcomeUnknown) || DatabaseFailures.IsOutage(failure))
             {
                 if (Interlocked.Exchange(ref _outageReported, 1) == 0)
                     Outage(log, failure);

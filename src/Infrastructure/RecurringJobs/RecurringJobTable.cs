@@ -2,6 +2,8 @@ using System.Security.Cryptography;
 using System.Text;
 using FogCompute.Application.Common.Messaging;
 using FogCompute.Application.Platform;
+using FogCompute.Application.Scheduler;
+using FogCompute.Application.Tokenomics;
 
 namespace FogCompute.Infrastructure.RecurringJobs;
 
@@ -48,6 +50,12 @@ public static class RecurringJobTable
 {
     public static readonly IReadOnlyList<RecurringJob> Rows =
     [
+        RecurringJob.Of("PlacePendingJobs", TimeSpan.FromSeconds(1), () => new PlacePendingJobsCommand(), "Gives waiting tasks to devices that can take them.", Topics.Place),
+        RecurringJob.Of("ExpireLeases", TimeSpan.FromSeconds(1), () => new ExpireLeasesCommand(), "Declares silent devices lost and requeues what they held."),
+        RecurringJob.Of("ExpireJobs", TimeSpan.FromSeconds(1), () => new ExpireJobsCommand(), "Ends jobs whose deadline or queue clock ran out."),
+        RecurringJob.Of("WaiveStalledAudits", TimeSpan.FromSeconds(5), () => new WaiveStalledAuditsCommand(), "Results that no device came to audit stand as they are."),
+        RecurringJob.Of("SealJournal", TimeSpan.FromSeconds(1), () => new SealJournalCommand(), "Chains new ledger transfers by hash, so that later changes show."),
+        RecurringJob.Of("ReconcileLedger", TimeSpan.FromMinutes(1), () => new ReconcileLedgerCommand(), "Re-derives every balance and hold and raises an alarm on a difference."),
         RecurringJob.Of("ForgetIdempotencyKeys", TimeSpan.FromMinutes(10), () => new ForgetIdempotencyKeysCommand(), "Callers were promised 24 h; the table must not grow for ever."),
     ];
 }

@@ -46,4 +46,23 @@ internal sealed class PostgresJobCharges(FogDbContext db) : IJobCharges
             r => (Job: new JobId(r.GetGuid(0)), Charge: new JobCharge(
                 Credits.FromMicro(r.GetInt64(1)), Credits.FromMicro(r.GetInt64(2)), Credits.FromMicro(r.GetInt64(3)), Credits.FromMicro(r.GetInt64(4)))),
             cancel, jobs.Select(j => j.Value).ToArray())).ToDictionary(c => c.Job, c => c.Charge);
+
+    public async Task<JobPaid> PaymentsAsync(JobId job, CancellationToken cancel)
+    {
+        var devices = await db.QuerySqlAsync(
+            """
+            SELECT p.payee ->> 'device', a.name, count(*)::int, sum((p.payee ->> 'amount')::bigint)::bigint
+            FROM tokenomics.transfers t CROSS JOIN LATERAL json_array_elements(t.cause -> 'payees') AS p(payee)
+            JOIN identity.accounts a ON a.id = (p.payee ->> 'owner')::uuid
+            WHERE t.job_id = $1 AND t.kind = 'Settlement' GROUP BY 1, 2 ORDER BY 1
+            """,
+            r => new DevicePayment(r.GetString(0), r.GetString(1), r.GetInt32(2), Credits.FromMicro(r.GetInt64(3))), cancel, job.Value);
+        var pool = await db.QuerySqlAsync(
+            """
+            SELECT a.kind, sum(p.amount)::bigint FROM tokenomics.transfers t JOIN tokenomics.postings p ON p.transfer = t.number JOIN tokenomics.accounts a ON a.id = p.account_id
+            WHERE t.job_id = $1 AND t.kind = 'Settlement' AND a.kind IN ('Fees', 'Burned') GROUP BY a.kind
+            """,
+            r => (Kind: r.GetString(0), Amount: Credits.FromMicro(r.GetInt64(1))), cancel, job.Value);
+        return new JobPaid(devices, pool.Where(p => p.Kind == "Fees").Sum(p => p.Amount), pool.Where(p => p.Kind == "Burned").Sum(p => p.Amount));
+    }
 }

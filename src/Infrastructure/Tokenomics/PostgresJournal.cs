@@ -134,40 +134,58 @@ internal sealed class PostgresJournal(FogDbContext db) : IJournal
             r => new JournalBlock(r.GetInt64(0), r.GetInt64(1), r.GetInt64(2), r.GetInt32(3), r.GetFieldValue<byte[]>(4), r.GetFieldValue<byte[]>(5), r.GetFieldValue<DateTimeOffset>(6)),
             cancel, values);
 
-    /// <summary>Streams transfers with their postings in number order; one row per posting, so memory stays flat.</summary>
+    /// <summary>
+    /// Streams transfers in number order, 50 000 at a time: per stretch one query for the accounts that occur, one for the transfers with their
+    /// postings as arrays. That moves a quarter of the bytes that one joined row per posting would.
+    /// </summary>
     private async IAsyncEnumerable<JournalTransfer> TransfersAsync(long first, long last, [EnumeratorCancellation] CancellationToken cancel)
     {
+        const int stretch = 50_000;
         await db.Database.OpenConnectionAsync(cancel);
-        await using var command = new NpgsqlCommand(
-            """
-            SELECT t.number, p.account_id, p.amount, a.kind, a.owner, t.kind, t.idempotency_key, t.job_id, t.task_index, t.cause::text, t.created_at
-            FROM tokenomics.transfers t
-            LEFT JOIN tokenomics.postings p ON p.transfer = t.number
-            LEFT JOIN tokenomics.accounts a ON a.id = p.account_id
-            WHERE t.number BETWEEN $1 AND $2
-            ORDER BY t.number, p.account_id
-            """, (NpgsqlConnection)db.Database.GetDbConnection(), (NpgsqlTransaction?)db.Database.CurrentTransaction?.GetDbTransaction());
-        command.Parameters.Add(new NpgsqlParameter { Value = first });
-        command.Parameters.Add(new NpgsqlParameter { Value = last });
-        await using var r = await command.ExecuteReaderAsync(cancel);
-        JournalTransfer? current = null;
-        var postings = new List<JournalPosting>();
-        while (await r.ReadAsync(cancel))
+        while (first <= last)
         {
-            var number = r.GetInt64(0);
-            if (current?.Number != number)
+            var end = await db.ScalarSqlAsync<long>(
+                "SELECT max(number) FROM (SELECT number FROM tokenomics.transfers WHERE number BETWEEN $1 AND $2 ORDER BY number LIMIT $3) AS next", cancel, first, last, stretch);
+            if (end == 0)
+                yield break;
+            var accounts = (await db.QuerySqlAsync(
+                "SELECT id, kind, owner FROM tokenomics.accounts WHERE id IN (SELECT account_id FROM tokenomics.postings WHERE transfer BETWEEN $1 AND $2)",
+                r => (Id: r.GetInt64(0), Kind: r.GetString(1), Owner: r.IsDBNull(2) ? (Guid?)null : r.GetGuid(2)),
+                cancel, first, end)).ToDictionary(a => a.Id, a => (a.Kind, a.Owner));
+            await using var command = new NpgsqlCommand(
+                """
+                SELECT t.number, t.kind, t.idempotency_key, t.job_id, t.task_index, t.cause::text, t.created_at, p.accounts, p.amounts
+                FROM tokenomics.transfers t
+                LEFT JOIN (
+                    SELECT transfer, array_agg(account_id) AS accounts, array_agg(amount) AS amounts
+                    FROM tokenomics.postings WHERE transfer BETWEEN $1 AND $2 GROUP BY transfer) AS p ON p.transfer = t.number
+                WHERE t.number BETWEEN $1 AND $2
+                ORDER BY t.number
+                """, (NpgsqlConnection)db.Database.GetDbConnection(), (NpgsqlTransaction?)db.Database.CurrentTransaction?.GetDbTransaction());
+            command.Parameters.Add(new NpgsqlParameter { Value = first });
+            command.Parameters.Add(new NpgsqlParameter { Value = end });
+            await using var r = await command.ExecuteReaderAsync(cancel);
+            while (await r.ReadAsync(cancel))
             {
-                if (current is not null)
-                    yield return current;
-                postings = [];
-                current = new JournalTransfer(
-                    number, r.GetString(5), r.GetString(6), r.IsDBNull(7) ? null : r.GetGuid(7), r.IsDBNull(8) ? null : r.GetInt32(8),
-                    r.IsDBNull(9) ? null : r.GetString(9), r.GetFieldValue<DateTimeOffset>(10), postings);
+                yield return new JournalTransfer(
+                    r.GetInt64(0), r.GetString(1), r.GetString(2), r.IsDBNull(3) ? null : r.GetGuid(3), r.IsDBNull(4) ? null : r.GetInt32(4),
+                    r.IsDBNull(5) ? null : r.GetString(5), r.GetFieldValue<DateTimeOffset>(6),
+                    r.IsDBNull(7) ? [] : Postings(r.GetFieldValue<long[]>(7), r.GetFieldValue<long[]>(8), accounts));
             }
-            if (!r.IsDBNull(1))
-                postings.Add(new JournalPosting(r.GetInt64(1), r.IsDBNull(3) ? "missing" : r.GetString(3), r.IsDBNull(4) ? null : r.GetGuid(4), r.GetInt64(2)));
+            first = end + 1;
         }
-        if (current is not null)
-            yield return current;
+    }
+
+    private static JournalPosting[] Postings(long[] rows, long[] amounts, Dictionary<long, (string Kind, Guid? Owner)> accounts)
+    {
+        // The aggregate promises no order; the hash needs one.
+        Array.Sort(rows, amounts);
+        var postings = new JournalPosting[rows.Length];
+        for (var i = 0; i < rows.Length; i++)
+        {
+            var (kind, owner) = accounts.GetValueOrDefault(rows[i], ("missing", null));
+            postings[i] = new JournalPosting(rows[i], kind, owner, amounts[i]);
+        }
+        return postings;
     }
 }

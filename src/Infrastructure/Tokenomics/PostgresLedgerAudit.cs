@@ -32,46 +32,54 @@ internal sealed class PostgresLedgerAudit(FogDbContext db) : ILedgerAudit
             differences.Add(Differs("supply", "issuance", -Genesis.CapMicro, -figures.Issued));
 
         await FindAsync("transfer_balance",
-            "SELECT 'transfer ' || transfer, 0::bigint, sum(amount)::bigint FROM tokenomics.postings GROUP BY transfer HAVING sum(amount) <> 0 LIMIT $1");
-        await FindAsync("orphan_posting",
+            "SELECT 'transfer ' || transfer, 0, sum(amount) FROM tokenomics.postings GROUP BY transfer HAVING sum(amount) <> 0 LIMIT $1");
+        // One pass over the postings for three checks.
+        foreach (var account in await db.QuerySqlAsync(
             """
-            SELECT 'posting of transfer ' || p.transfer || ' on account ' || p.account_id, 0::bigint, p.amount FROM tokenomics.postings p
-            WHERE NOT EXISTS (SELECT FROM tokenomics.transfers t WHERE t.number = p.transfer) OR NOT EXISTS (SELECT FROM tokenomics.accounts a WHERE a.id = p.account_id)
+            SELECT 'account ' || coalesce(a.id, p.account_id) || ' (' || coalesce(a.kind, 'missing') || ')', coalesce(p.total, 0)::text, coalesce(a.balance, 0)::text,
+                   (CASE WHEN a.kind = 'Available' THEN coalesce(p.earned, 0) ELSE 0 END)::text, coalesce(a.earned, 0)::text,
+                   (CASE WHEN a.id IS NULL THEN p.lines ELSE coalesce(p.orphans, 0) END)::text
+            FROM tokenomics.accounts a
+            FULL JOIN (
+                SELECT p.account_id, sum(p.amount) AS total, sum(p.amount) FILTER (WHERE t.kind = 'Settlement' AND p.amount > 0) AS earned,
+                       count(*) FILTER (WHERE t.number IS NULL) AS orphans, count(*) AS lines
+                FROM tokenomics.postings p LEFT JOIN tokenomics.transfers t ON t.number = p.transfer
+                GROUP BY p.account_id) AS p ON p.account_id = a.id
+            WHERE a.id IS NULL OR p.orphans > 0 OR a.balance <> coalesce(p.total, 0)
+               OR a.earned <> CASE WHEN a.kind = 'Available' THEN coalesce(p.earned, 0) ELSE 0 END
             LIMIT $1
-            """);
-        await FindAsync("account_balance",
-            """
-            SELECT 'account ' || a.id || ' (' || a.kind || ')', coalesce(p.total, 0)::bigint, a.balance FROM tokenomics.accounts a
-            LEFT JOIN (SELECT account_id, sum(amount) AS total FROM tokenomics.postings GROUP BY account_id) AS p ON p.account_id = a.id
-            WHERE a.balance <> coalesce(p.total, 0) LIMIT $1
-            """);
-        await FindAsync("earned",
-            """
-            SELECT 'account ' || a.id || ' (' || a.kind || ')', coalesce(p.total, 0)::bigint, a.earned FROM tokenomics.accounts a
-            LEFT JOIN (
-                SELECT p.account_id, sum(p.amount) AS total FROM tokenomics.postings p JOIN tokenomics.transfers t ON t.number = p.transfer
-                WHERE t.kind = 'Settlement' AND p.amount > 0 GROUP BY p.account_id) AS p ON p.account_id = a.id AND a.kind = 'Available'
-            WHERE a.earned <> coalesce(p.total, 0) LIMIT $1
-            """);
+            """,
+            r => (Subject: r.GetString(0), Total: r.GetString(1), Balance: r.GetString(2), EarnedTotal: r.GetString(3), Earned: r.GetString(4), Orphans: r.GetString(5)),
+            cancel, Listed))
+        {
+            if (account.Total != account.Balance)
+                differences.Add(new LedgerDifference("account_balance", account.Subject, account.Total, account.Balance));
+            if (account.EarnedTotal != account.Earned)
+                differences.Add(new LedgerDifference("earned", account.Subject, account.EarnedTotal, account.Earned));
+            if (account.Orphans != "0")
+                differences.Add(new LedgerDifference("orphan_posting", account.Subject, "0", account.Orphans));
+        }
         await FindAsync("below_zero",
-            "SELECT 'account ' || id || ' (' || kind || ')', 0::bigint, balance FROM tokenomics.accounts WHERE kind <> 'Issuance' AND balance < 0 LIMIT $1");
+            "SELECT 'account ' || id || ' (' || kind || ')', 0, balance FROM tokenomics.accounts WHERE kind <> 'Issuance' AND balance < 0 LIMIT $1");
         await FindAsync("held",
             """
-            SELECT 'owner ' || a.owner, coalesce(h.remaining, 0)::bigint, a.balance FROM tokenomics.accounts a
+            SELECT 'owner ' || a.owner, coalesce(h.remaining, 0), a.balance FROM tokenomics.accounts a
             LEFT JOIN (SELECT owner, sum(remaining) AS remaining FROM tokenomics.holds GROUP BY owner) AS h ON h.owner = a.owner
             WHERE a.kind = 'Held' AND a.balance <> coalesce(h.remaining, 0) LIMIT $1
             """);
         // The states in which a job may still cost something. A job whose funds are being held is Submitted until its own transaction commits.
         await FindAsync("hold_without_open_job",
             """
-            SELECT 'hold of job ' || h.job_id, 0::bigint, h.remaining FROM tokenomics.holds h
+            SELECT 'hold of job ' || h.job_id, 0, h.remaining FROM tokenomics.holds h
             LEFT JOIN scheduler.jobs j ON j.id = h.job_id AND j.state IN ('Submitted', 'Admitted', 'Running', 'Paused')
             WHERE h.state = 'Open' AND j.id IS NULL LIMIT $1
             """);
         return figures;
 
         async Task FindAsync(string check, string sql) =>
-            differences.AddRange(await db.QuerySqlAsync(sql, r => Differs(check, r.GetString(0), r.GetInt64(1), r.GetInt64(2)), cancel, Listed));
+            differences.AddRange(await db.QuerySqlAsync(
+                $"SELECT subject, expected::text, found::text FROM ({sql}) AS odd (subject, expected, found)",
+                r => new LedgerDifference(check, r.GetString(0), r.GetString(1), r.GetString(2)), cancel, Listed));
     }
 
     public async Task<Reconciliation?> LatestAsync(CancellationToken cancel) =>

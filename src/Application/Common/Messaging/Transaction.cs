@@ -20,6 +20,9 @@ public interface IUnitOfWork
     /// serialization failures are retried from the start (at most 5 times); a database that is down throws a 503 <c>FogException</c>.
     /// </summary>
     Task<T> RunAsync<T>(Func<CancellationToken, Task<T>> work, Func<CancellationToken, Task> beforeCommit, CancellationToken cancel);
+
+    /// <summary>Sends tracked changes to the database inside the running transaction, for a use case whose next query must see them.</summary>
+    Task FlushAsync(CancellationToken cancel);
 }
 
 /// <summary>Wake-ups between requests and between processes. At-most-once: every waiter also has a period.</summary>

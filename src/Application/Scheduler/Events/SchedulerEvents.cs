@@ -19,3 +19,11 @@ public sealed record Payee(AccountId Owner, string DeviceId, AttemptId Attempt);
 
 /// <summary>A job reached an end; what is left of its hold goes back to the requester.</summary>
 public sealed record JobClosed(JobId Job, DateTimeOffset At) : IDomainEvent;
+
+/// <summary>What attempts that ended in this transaction say about their devices.</summary>
+public sealed record AttemptsEnded(IReadOnlyList<DeviceTally> Devices, DateTimeOffset At) : IDomainEvent;
+
+/// <param name="Completed">Attempts whose result counted.</param>
+/// <param name="Right">Results that agreed with another device's.</param>
+/// <param name="Wrong">Results that were outvoted.</param>
+public sealed record DeviceTally(string DeviceId, int Completed, long WallMs, int Right, int Wrong, int Losses, int Evictions);

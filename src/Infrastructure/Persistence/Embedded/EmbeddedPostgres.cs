@@ -231,7 +231,7 @@ public sealed partial class EmbeddedPostgres : IAsyncDisposable
         if (_account.IsOther)
         {
             // Root owns the base, so the server's account cannot swap the settings for a link to something else; it only passes through.
-            File.SetUnixFileMode(_layout.Base, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
+            UnixFolders.LetOthersPass(_layout.Base);
         }
         await _account.CreatePrivateFolderAsync(_layout.Logs, cancel);
         await _account.CreatePrivateFolderAsync(_layout.Sockets, cancel);
@@ -263,7 +263,7 @@ public sealed partial class EmbeddedPostgres : IAsyncDisposable
         maintenance_work_mem = 64MB
         fsync = {(_options.Durable ? "on" : "off")}
         full_page_writes = {(_options.Durable ? "on" : "off")}
-        synchronous_commit = {(_options.Durable ? "on" : "off")}
+        synchronous_commit = on
         wal_compression = on
         wal_level = minimal
         max_wal_senders = 0

@@ -68,7 +68,7 @@ public sealed partial record PostgresBinaries(string Folder, int Major)
     private static List<PostgresBinaries> Installed(IEnumerable<string> folders)
     {
         var found = new List<PostgresBinaries>();
-        foreach (var folder in folders.Distinct(StringComparer.Ordinal))
+        foreach (var folder in folders.Select(BehindLinks).Distinct(StringComparer.Ordinal))
         {
             if (Needed.All(name => File.Exists(Path.Combine(folder, name)))
                 && OutputOf(Path.Combine(folder, "postgres"), "--version") is { } version
@@ -78,11 +78,18 @@ public sealed partial record PostgresBinaries(string Folder, int Major)
         return found;
     }
 
+    /// <summary>The folder that a link to <c>postgres</c> points into, where its companions (pg_dump …) are too; else the folder itself.</summary>
+    private static string BehindLinks(string folder)
+    {
+        var link = new FileInfo(Path.Combine(folder, "postgres"));
+        return link.Exists && link.ResolveLinkTarget(returnFinalTarget: true) is FileInfo { Exists: true, Name: "postgres", DirectoryName: { } real } ? real : folder;
+    }
+
     private static string? OutputOf(string program, string argument)
     {
         try
         {
-            using var process = Process.Start(new ProcessStartInfo(program, [argument]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+            using var process = Process.Start(new ProcessStartInfo(program, [argument]) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true })!;
             var output = process.StandardOutput.ReadToEnd().Trim();
             process.WaitForExit();
             return process.ExitCode == 0 && output.Length > 0 ? output : null;

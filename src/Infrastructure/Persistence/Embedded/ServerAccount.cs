@@ -15,6 +15,8 @@ internal sealed record ServerAccount(string? Name, string? Uid, string? Gid)
 
     public static ServerAccount ForThisProcess()
     {
+        if (OperatingSystem.IsWindows())
+            throw UnixFolders.NotHere();
         if (!Environment.IsPrivilegedProcess)
             return Self;
         var accounts = File.ReadLines("/etc/passwd").Select(line => line.Split(':')).Where(f => f.Length >= 4).ToList();
@@ -35,6 +37,7 @@ internal sealed record ServerAccount(string? Name, string? Uid, string? Gid)
         {
             // The current folder may be closed to the other account.
             WorkingDirectory = "/",
+            UseShellExecute = false,
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -73,8 +76,7 @@ internal sealed record ServerAccount(string? Name, string? Uid, string? Gid)
     /// <summary>Makes a folder that only this account (and root) can enter.</summary>
     public async Task CreatePrivateFolderAsync(string folder, CancellationToken cancel)
     {
-        const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
-        Directory.CreateDirectory(folder, OwnerOnly);
+        UnixFolders.CreatePrivate(folder);
         if (IsOther)
             await Self.MustRunAsync("chown", ["-h", $"{Uid}:{Gid}", folder], cancel);
     }
@@ -94,7 +96,7 @@ internal sealed record ServerAccount(string? Name, string? Uid, string? Gid)
             return true;
         for (var step = new DirectoryInfo(folder); step is not null; step = step.Parent)
         {
-            if (step.Exists && (File.GetUnixFileMode(step.FullName) & UnixFileMode.OtherExecute) == 0)
+            if (step.Exists && !UnixFolders.OthersMayPass(step.FullName))
                 return false;
         }
         return true;

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.Versioning;
 using FogCompute.Infrastructure.Persistence.Embedded;
 using FogCompute.Testing;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -8,6 +9,7 @@ namespace FogCompute.Infrastructure.IntegrationTests.Persistence.Embedded;
 
 /// <summary>Real servers, real processes, real kill -9. Each test has a home of its own and leaves no process.</summary>
 [TestFixture]
+[UnsupportedOSPlatform("windows")]
 public sealed class EmbeddedPostgresTests
 {
     private string _home = "";
@@ -57,7 +59,7 @@ public sealed class EmbeddedPostgresTests
     public async Task Starts_within_a_second_once_it_is_made_and_keeps_its_data()
     {
         await using (var first = await StartAsync(durable: true))
-            await ExecuteAsync(first, "CREATE TABLE kept AS SELECT 42 AS answer");
+            await ScalarAsync(first, "CREATE TABLE kept AS SELECT 42 AS answer");
         var started = Stopwatch.GetTimestamp();
         await using var again = await StartAsync(durable: true);
         var elapsed = Stopwatch.GetElapsedTime(started);
@@ -214,6 +216,23 @@ public sealed class EmbeddedPostgresTests
     }
 
     [Test]
+    public async Task A_test_run_that_is_killed_leaves_no_server_behind()
+    {
+        using var run = TestProgram.Start("cluster");
+        var connectionString = (await run.StandardOutput.ReadLineAsync())!;
+        int pid;
+        await using (var connection = new NpgsqlConnection(connectionString))
+        {
+            await connection.OpenAsync();
+            pid = await ServerPidAsync(connection);
+        }
+        run.Kill();
+        await run.WaitForExitAsync();
+        var folder = Path.GetDirectoryName(Path.GetDirectoryName(new NpgsqlConnectionStringBuilder(connectionString).Host!))!;
+        await EventuallyAsync(() => Task.FromResult(!IsAlive(pid) && !Directory.Exists(folder)));
+    }
+
+    [Test]
     public void Says_what_to_install_when_there_is_no_server()
     {
         Assert.That(() => PostgresBinaries.Choose([], clusterMajor: null), Throws.InvalidOperationException.With.Message.Contains("install").And.Message.Contains("DATABASE_URL"));
@@ -276,8 +295,6 @@ public sealed class EmbeddedPostgresTests
         await using var command = new NpgsqlCommand(sql, connection);
         return await command.ExecuteScalarAsync();
     }
-
-    private static Task ExecuteAsync(EmbeddedPostgres postgres, string sql) => ScalarAsync(postgres, sql);
 
     private static async Task EventuallyAsync(Func<Task<bool>> condition)
     {

@@ -1,0 +1,77 @@
+using FogCompute.Api.Http;
+using FogCompute.Api.Realtime;
+using FogCompute.Application.Common.Messaging;
+using FogCompute.Application.Scheduler;
+using FogCompute.Protocol;
+using Microsoft.AspNetCore.Mvc;
+
+namespace FogCompute.Api.Controllers;
+
+[Tags("scheduler")]
+[Route("api/scheduler")]
+public sealed class SchedulerController(IDispatcher dispatcher) : ControllerBase
+{
+    [HttpGet("stats")]
+    public Task<SchedulerStats> GetSchedulerStats(CancellationToken cancel) => dispatcher.SendAsync(new GetSchedulerStatsQuery(), cancel);
+
+    [HttpGet("jobs")]
+    public Task<JobList> ListJobs([FromQuery] ListJobsQuery query, CancellationToken cancel) => dispatcher.SendAsync(query, cancel);
+
+    [HttpPost("jobs")]
+    [ProducesResponseType<SubmitJobResult>(201)]
+    public async Task<IActionResult> SubmitJob([FromBody] SubmitJobCommand command, [FromHeader(Name = "Idempotency-Key")] string? key, CancellationToken cancel)
+    {
+        var job = await dispatcher.SendAsync(command with { IdempotencyKey = key }, cancel);
+        return Created($"/api/scheduler/jobs/{job.JobId}", job);
+    }
+
+    [HttpGet("jobs/{id:guid}")]
+    public Task<JobDetail> GetJob(Guid id, CancellationToken cancel) => dispatcher.SendAsync(new GetJobQuery(id), cancel);
+
+    [HttpPatch("jobs/{id:guid}")]
+    public Task<JobStatusResult> ChangeJobStatus(Guid id, [FromBody] ChangeJobStatusCommand command, CancellationToken cancel) =>
+        dispatcher.SendAsync(command with { JobId = id }, cancel);
+
+    [HttpDelete("jobs/{id:guid}")]
+    public Task<JobStatusResult> CancelJob(Guid id, CancellationToken cancel) => dispatcher.SendAsync(new CancelJobCommand(id), cancel);
+
+    [HttpGet("jobs/{id:guid}/tasks")]
+    public Task<TaskList> ListTasks(Guid id, [FromQuery] int? limit, [FromQuery] int? cursor, CancellationToken cancel) =>
+        dispatcher.SendAsync(new ListTasksQuery { JobId = id, Limit = limit ?? 100, Cursor = cursor ?? 0 }, cancel);
+
+    [HttpGet("jobs/{id:guid}/why")]
+    public Task<JobWhy> GetJobWhy(Guid id, CancellationToken cancel) => dispatcher.SendAsync(new GetJobWhyQuery(id), cancel);
+
+    [HttpGet("jobs/{id:guid}/payments")]
+    public Task<JobPayments> GetJobPayments(Guid id, CancellationToken cancel) => dispatcher.SendAsync(new GetJobPaymentsQuery(id), cancel);
+
+    /// <remarks>With <c>follow=true</c> the answer is <c>text/event-stream</c>: <c>log</c> events with what is new, then one <c>end</c>.</remarks>
+    [HttpGet("jobs/{id:guid}/logs")]
+    [LongPoll]
+    [ProducesResponseType<JobLogs>(200)]
+    public async Task<IActionResult> GetJobLogs(Guid id, [FromQuery] int? task, [FromQuery] bool? follow, [FromServices] JobLogStream stream, CancellationToken cancel)
+    {
+        var query = new GetJobLogsQuery { JobId = id, Task = task };
+        if (follow != true)
+            return Ok(await dispatcher.SendAsync(query, cancel));
+        await stream.WriteAsync(HttpContext, query, HttpContext.RequestAborted);
+        return new EmptyResult();
+    }
+
+    [HttpGet("nodes")]
+    public Task<NodeList> ListNodes(CancellationToken cancel) => dispatcher.SendAsync(new ListNodesQuery(), cancel);
+
+    [HttpPost("nodes/{id}/poll")]
+    [LongPoll]
+    [UseCase(typeof(DeliverLeasesCommand))]
+    public Task<LeasePollResponse> DeliverLeases(string id, [FromBody] DeliverLeasesCommand command, [FromServices] LeaseLongPoll poll) =>
+        poll.WaitAsync(command with { DeviceId = id }, HttpContext.RequestAborted);
+
+    [HttpPost("nodes/{id}/progress")]
+    public Task<ProgressResponse> RecordProgress(string id, [FromBody] RecordProgressCommand command, CancellationToken cancel) =>
+        dispatcher.SendAsync(command with { DeviceId = id }, cancel);
+
+    [HttpPost("nodes/{id}/reports")]
+    public Task<ReportResponse> RecordReports(string id, [FromBody] RecordReportsCommand command, CancellationToken cancel) =>
+        dispatcher.SendAsync(command with { DeviceId = id }, cancel);
+}

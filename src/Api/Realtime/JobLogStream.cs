@@ -1,0 +1,71 @@
+using System.Text.Json;
+using FogCompute.Application.Common.Messaging;
+using FogCompute.Application.Common.Security;
+using FogCompute.Application.Scheduler;
+using FogCompute.Protocol;
+
+namespace FogCompute.Api.Realtime;
+
+/// <summary>Follows the logs of a job as server-sent events: <c>log</c> with what is new of a task, <c>end</c> with the job's last status.</summary>
+public sealed class JobLogStream(IServiceScopeFactory scopes, ISignals signals, CallerContext context, TimeProvider time)
+{
+    /// <summary>Longest silence on the wire: a comment line then keeps proxies and followers sure that the stream lives.</summary>
+    private static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(10);
+
+    public async Task WriteAsync(HttpContext http, GetJobLogsQuery query, CancellationToken cancel)
+    {
+        var seen = new Dictionary<int, (Guid Attempt, long Bytes)>();
+        var opened = false;
+        while (true)
+        {
+            using var ticket = signals.Listen(Topics.Job(query.JobId));
+            // The first look decides between a stream and a problem document, so headers wait for it.
+            var logs = await LookAsync(query, cancel);
+            if (!opened)
+            {
+                http.Response.ContentType = "text/event-stream";
+                http.Response.Headers.CacheControl = "no-store";
+                opened = true;
+            }
+            foreach (var log in logs.Logs)
+            {
+                if (NewText(seen, log) is { Length: > 0 } text)
+                    await SendAsync(http, "log", new { task = log.Task, stream = "log", text }, cancel);
+            }
+            if (logs.Status is "completed" or "failed" or "cancelled")
+            {
+                await SendAsync(http, "end", new { status = logs.Status }, cancel);
+                return;
+            }
+            await http.Response.Body.FlushAsync(cancel);
+            var quiet = time.GetTimestamp();
+            if (!await ticket.WaitAsync(KeepAlive, cancel) && time.GetElapsedTime(quiet) >= KeepAlive)
+                await http.Response.WriteAsync(": waiting\n\n", cancel);
+        }
+    }
+
+    private static string NewText(Dictionary<int, (Guid Attempt, long Bytes)> seen, TaskLog log)
+    {
+        var (attempt, bytes) = seen.GetValueOrDefault(log.Task);
+        seen[log.Task] = (log.Attempt, log.Bytes);
+        if (attempt != log.Attempt)
+            return log.Text;
+        var fresh = log.Bytes - bytes;
+        var tail = System.Text.Encoding.UTF8.GetBytes(log.Text);
+        // More came than the tail holds: what was cut off is in the stdout artifact.
+        return fresh <= 0 ? "" : fresh >= tail.Length ? log.Text : System.Text.Encoding.UTF8.GetString(tail.AsSpan(tail.Length - (int)fresh));
+    }
+
+    private static async Task SendAsync(HttpContext http, string name, object data, CancellationToken cancel)
+    {
+        await http.Response.WriteAsync($"event: {name}\ndata: {JsonSerializer.Serialize(data, WireJson.Responses)}\n\n", cancel);
+        await http.Response.Body.FlushAsync(cancel);
+    }
+
+    private async Task<JobLogs> LookAsync(GetJobLogsQuery query, CancellationToken cancel)
+    {
+        await using var scope = scopes.CreateAsyncScope();
+        scope.ServiceProvider.GetRequiredService<CallerContext>().Caller = context.Caller;
+        return await scope.ServiceProvider.GetRequiredService<IDispatcher>().SendAsync(query, cancel);
+    }
+}

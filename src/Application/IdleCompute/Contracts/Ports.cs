@@ -1,0 +1,42 @@
+using FogCompute.Application.Scheduler.Contracts;
+using FogCompute.Domain.IdleCompute;
+using FogCompute.Domain.Identity;
+using Microsoft.EntityFrameworkCore;
+
+namespace FogCompute.Application.IdleCompute.Contracts;
+
+/// <summary>The device table as entities.</summary>
+public interface IIdleComputeDb
+{
+    DbSet<Device> Devices { get; }
+}
+
+/// <summary>Devices where other modules need them.</summary>
+public interface IDeviceDirectory
+{
+    /// <summary>Null when there is no such registered device.</summary>
+    Task<ReportingDevice?> FindAsync(string deviceId, CancellationToken cancel);
+
+    Task<IReadOnlyDictionary<string, AccountId>> OwnersAsync(IReadOnlyCollection<string> deviceIds, CancellationToken cancel);
+
+    /// <summary>What the table says of the device now; null when it is not registered.</summary>
+    Task<DevicePresence?> PresenceAsync(string deviceId, CancellationToken cancel);
+
+    /// <summary>Whether another device than this could take an audit now: registered, alive, taking leases.</summary>
+    Task<bool> AnotherTakesLeasesAsync(string deviceId, CancellationToken cancel);
+
+    /// <summary>Locks devices in id order and tracks them.</summary>
+    Task<IReadOnlyList<Device>> LockAsync(IReadOnlyCollection<string> deviceIds, CancellationToken cancel);
+
+    /// <summary>Serialises registrations of one id for this transaction, also of ids that do not exist yet.</summary>
+    Task ReserveIdAsync(string deviceId, CancellationToken cancel);
+
+    /// <summary>The device row, registered or not, locked and tracked; null when the id was never used.</summary>
+    Task<Device?> LockAnyAsync(string deviceId, CancellationToken cancel);
+
+    /// <summary>Devices not seen for their silence limit that are not yet lost, locked (skipping what others hold) and tracked.</summary>
+    Task<IReadOnlyList<Device>> ClaimSilentAsync(DateTimeOffset now, TimeSpan silence, CancellationToken cancel);
+}
+
+/// <param name="SeenAt">Last written sign of life; <see cref="DateTimeOffset.MinValue"/> before the first poll.</param>
+public sealed record DevicePresence(DeviceState State, string? Reason, int Slots, DateTimeOffset SeenAt);

@@ -1,0 +1,116 @@
+using FogCompute.Application.Common.Messaging;
+using FogCompute.Application.IdleCompute.Contracts;
+using FogCompute.Application.Scheduler.Contracts;
+using FogCompute.Application.Scheduler.Events;
+using FogCompute.Domain.Scheduler;
+using FogCompute.Domain.Scheduler.Verification;
+
+namespace FogCompute.Application.Scheduler;
+
+/// <summary>
+/// What follows when attempts end, whoever ended them (a report, an expiry, a waived audit): saves the tasks, counts ends on their jobs, pays,
+/// tells devices, closes finished jobs. One instance per transaction.
+/// </summary>
+internal sealed class AttemptEnds(IJobQueue queue, IDeviceDirectory devices, ITransactionScope transaction)
+{
+    private readonly Dictionary<string, DeviceTally> _tallies = new(StringComparer.Ordinal);
+    private readonly List<(JobTask Task, TaskOutcome.Accepted Outcome)> _accepted = [];
+    private readonly Dictionary<JobId, JobEnds> _ends = [];
+
+    /// <summary>Takes in what one change of a task led to.</summary>
+    public void Add(TaskExecution execution, TaskOutcome outcome)
+    {
+        var task = execution.Task;
+        switch (outcome)
+        {
+            case TaskOutcome.Accepted accepted:
+                _accepted.Add((task, accepted));
+                Count(task.JobId, succeeded: 1, charged: accepted.CostMicro);
+                foreach (var winner in accepted.Winners)
+                    Tally(winner.DeviceId, t => t with { Completed = t.Completed + 1, WallMs = t.WallMs + winner.WallMs, Right = t.Right + (accepted.Verified ? 1 : 0) });
+                foreach (var loser in accepted.Losers)
+                    Tally(loser.DeviceId, t => t with { Wrong = t.Wrong + 1 });
+                Revoke(accepted.CutShort);
+                break;
+            case TaskOutcome.Failed failed:
+                Count(task.JobId, failed: 1);
+                Revoke(failed.CutShort);
+                break;
+        }
+    }
+
+    public void AddLoss(string deviceId) => Tally(deviceId, t => t with { Losses = t.Losses + 1 });
+
+    public void AddEviction(string deviceId) => Tally(deviceId, t => t with { Evictions = t.Evictions + 1 });
+
+    /// <summary>Writes it all and raises the events. Call once, last.</summary>
+    public async Task CompleteAsync(IReadOnlyCollection<TaskExecution> executions, DateTimeOffset now, CancellationToken cancel)
+    {
+        await queue.SaveAsync(executions, cancel);
+        var finished = _ends.Count == 0 ? [] : await queue.CountEndsAsync(_ends.Values, cancel);
+        if (_tallies.Count > 0)
+            transaction.Raise(new AttemptsEnded([.. _tallies.Values.OrderBy(t => t.DeviceId, StringComparer.Ordinal)], now));
+        if (_accepted.Count > 0)
+            transaction.Raise(await PaymentsAsync(now, cancel));
+        foreach (var job in finished)
+        {
+            job.Finish(now);
+            transaction.Raise(new JobClosed(job.Id, now));
+            await JobClosing.ReleaseOrFailDependentsAsync(job, queue, transaction, now, cancel);
+        }
+        foreach (var job in executions.Select(e => e.Task.JobId).Distinct())
+            transaction.SignalAfterCommit(Topics.Job(job.Value));
+        // Ended attempts freed capacity, and reopened slots want some: either way placement has something to look at.
+        transaction.SignalAfterCommit(Topics.Place);
+    }
+
+    private async Task<TasksAccepted> PaymentsAsync(DateTimeOffset now, CancellationToken cancel)
+    {
+        var owners = await devices.OwnersAsync([.. _accepted.SelectMany(a => a.Outcome.Winners).Select(w => w.DeviceId).Distinct(StringComparer.Ordinal)], cancel);
+        var requesters = await queue.RequestersAsync([.. _ends.Keys], cancel);
+        return new TasksAccepted(
+            [.. _accepted.Select(a => new AcceptedTask(a.Task.JobId, a.Task.Index, requesters[a.Task.JobId], a.Outcome.CostMicro,
+                [.. a.Outcome.Winners.Select(w => new Payee(owners[w.DeviceId], w.DeviceId, w.Id))]))],
+            now);
+    }
+
+    private void Count(JobId job, int succeeded = 0, int failed = 0, long charged = 0)
+    {
+        var ends = _ends.GetValueOrDefault(job) ?? new JobEnds(job, 0, 0, 0);
+        _ends[job] = ends with { Succeeded = ends.Succeeded + succeeded, Failed = ends.Failed + failed, ChargedMicro = ends.ChargedMicro + charged };
+    }
+
+    private void Revoke(IReadOnlyList<Attempt> attempts)
+    {
+        foreach (var attempt in attempts)
+            transaction.SignalAfterCommit(Topics.Device(attempt.DeviceId));
+    }
+
+    private void Tally(string deviceId, Func<DeviceTally, DeviceTally> change) =>
+        _tallies[deviceId] = change(_tallies.GetValueOrDefault(deviceId) ?? new DeviceTally(deviceId, 0, 0, 0, 0, 0, 0));
+}
+
+/// <summary>What a job's end means to the jobs that wait for it.</summary>
+internal static class JobClosing
+{
+    public static async Task ReleaseOrFailDependentsAsync(Job job, IJobQueue queue, ITransactionScope transaction, DateTimeOffset now, CancellationToken cancel)
+    {
+        if (job.State == JobState.Completed)
+        {
+            foreach (var ready in await queue.ReleaseDependentsAsync(job.Id, now, cancel))
+                transaction.SignalAfterCommit(Topics.Job(ready.Value));
+            transaction.SignalAfterCommit(Topics.Place);
+            return;
+        }
+        foreach (var id in await queue.OpenDependentsAsync(job.Id, cancel))
+        {
+            await queue.CancelTasksAsync(id, "dependency_failed", now, cancel);
+            if (await queue.LockJobAsync(id, cancel) is not { } dependent || !dependent.State.IsOpen())
+                continue;
+            dependent.FailDependency(now);
+            transaction.Raise(new JobClosed(id, now));
+            transaction.SignalAfterCommit(Topics.Job(id.Value));
+            await ReleaseOrFailDependentsAsync(dependent, queue, transaction, now, cancel);
+        }
+    }
+}

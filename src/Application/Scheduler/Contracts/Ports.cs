@@ -1,0 +1,106 @@
+using FogCompute.Domain.Identity;
+using FogCompute.Domain.Scheduler;
+using FogCompute.Domain.Scheduler.Placement;
+using FogCompute.Domain.Scheduler.Verification;
+using FogCompute.Protocol;
+using Microsoft.EntityFrameworkCore;
+
+namespace FogCompute.Application.Scheduler.Contracts;
+
+/// <summary>The scheduler's tables as entities, for the use cases that touch few rows.</summary>
+public interface ISchedulerDb
+{
+    DbSet<Job> Jobs { get; }
+    DbSet<JobTask> Tasks { get; }
+    DbSet<Attempt> Attempts { get; }
+    DbSet<JobDependency> Dependencies { get; }
+}
+
+/// <summary>One edge of a DAG: <see cref="JobId"/> starts after <see cref="DependsOn"/> has completed.</summary>
+public sealed class JobDependency
+{
+    public JobId JobId { get; init; }
+    public JobId DependsOn { get; init; }
+}
+
+/// <summary>
+/// The queue where SQL semantics matter: row locks, set-based writes. Lock order everywhere: tasks by (job, index), then jobs by id, then
+/// devices by id, then the ledger.
+/// </summary>
+public interface IJobQueue
+{
+    /// <summary>Writes the job's tasks in one statement.</summary>
+    Task CreateTasksAsync(Job job, CancellationToken cancel);
+
+    /// <summary>Jobs with at least one open, eligible slot, highest priority first, then oldest; at most <paramref name="limit"/>.</summary>
+    Task<IReadOnlyList<Job>> OpenJobsAsync(int limit, DateTimeOffset now, CancellationToken cancel);
+
+    /// <summary>Locks (skipping what others hold) up to <paramref name="perJob"/> open tasks of each job, with their attempts.</summary>
+    Task<IReadOnlyList<TaskExecution>> ClaimOpenAsync(IReadOnlyList<Job> jobs, int perJob, DateTimeOffset now, CancellationToken cancel);
+
+    /// <summary>Locks the tasks of these attempts, with all their attempts that count.</summary>
+    Task<IReadOnlyList<TaskExecution>> LockByAttemptsAsync(IReadOnlyCollection<AttemptId> attempts, CancellationToken cancel);
+
+    /// <summary>Locks the job's tasks that have a live attempt.</summary>
+    Task<IReadOnlyList<TaskExecution>> LockLiveAsync(JobId job, CancellationToken cancel);
+
+    /// <summary>Locks (skipping what others hold) tasks with a live attempt that expired, or whose device is lost or gone; at most <paramref name="limit"/>.</summary>
+    Task<IReadOnlyList<TaskExecution>> ClaimOverdueAsync(DateTimeOffset now, int limit, CancellationToken cancel);
+
+    /// <summary>Those of <paramref name="deviceIds"/> that are lost or unregistered.</summary>
+    Task<IReadOnlySet<string>> GoneDevicesAsync(IReadOnlyCollection<string> deviceIds, CancellationToken cancel);
+
+    /// <summary>Locks audited tasks whose only result has waited since before <paramref name="since"/> without a device coming for the audit.</summary>
+    Task<IReadOnlyList<TaskExecution>> ClaimStalledAuditsAsync(DateTimeOffset since, int limit, CancellationToken cancel);
+
+    /// <summary>Writes the changes of these tasks and attempts, set-based: at most three statements.</summary>
+    Task SaveAsync(IReadOnlyCollection<TaskExecution> executions, CancellationToken cancel);
+
+    /// <summary>Marks Admitted jobs Running.</summary>
+    Task StartJobsAsync(IReadOnlyCollection<JobId> jobs, DateTimeOffset now, CancellationToken cancel);
+
+    /// <summary>Adds ended tasks to their jobs' counters; returns the jobs that have none left, locked and tracked.</summary>
+    Task<IReadOnlyList<Job>> CountEndsAsync(IReadOnlyCollection<JobEnds> ends, CancellationToken cancel);
+
+    /// <summary>Who pays for each of these jobs.</summary>
+    Task<IReadOnlyDictionary<JobId, AccountId>> RequestersAsync(IReadOnlyCollection<JobId> jobs, CancellationToken cancel);
+
+    /// <summary>Cancels every task and live attempt of a job; returns how many tasks and which devices must be told.</summary>
+    Task<(int Tasks, IReadOnlyList<string> Devices)> CancelTasksAsync(JobId job, string reason, DateTimeOffset now, CancellationToken cancel);
+
+    /// <summary>The job row under its lock, tracked; null when there is none.</summary>
+    Task<Job?> LockJobAsync(JobId job, CancellationToken cancel);
+
+    /// <summary>Open jobs whose deadline or queue clock ran out.</summary>
+    Task<IReadOnlyList<JobId>> OverdueJobsAsync(DateTimeOffset now, int limit, CancellationToken cancel);
+
+    /// <summary>
+    /// A job completed: counts down its dependents and makes the tasks of those with none left ready. Returns the dependents that became ready.
+    /// </summary>
+    Task<IReadOnlyList<JobId>> ReleaseDependentsAsync(JobId completed, DateTimeOffset now, CancellationToken cancel);
+
+    /// <summary>Open jobs that wait for this one.</summary>
+    Task<IReadOnlyList<JobId>> OpenDependentsAsync(JobId job, CancellationToken cancel);
+}
+
+/// <summary>Tasks of a job that ended in this transaction, and what they cost.</summary>
+public sealed record JobEnds(JobId Job, int Succeeded, int Failed, long ChargedMicro);
+
+/// <summary>The device side of leases.</summary>
+public interface ILeaseDesk
+{
+    /// <summary>Live leases of the device that it did not name, ready to send.</summary>
+    Task<IReadOnlyList<LeaseMessage>> NewLeasesAsync(string deviceId, IReadOnlyCollection<Guid> held, DateTimeOffset now, CancellationToken cancel);
+
+    /// <summary>Extends the device's held leases that have used a third of their life; returns the attempts among <paramref name="held"/> that are no longer live, with the reason.</summary>
+    Task<IReadOnlyList<Revocation>> RenewAsync(string deviceId, IReadOnlyCollection<Guid> held, DateTimeOffset now, TimeSpan lease, CancellationToken cancel);
+}
+
+/// <summary>The pool as placement sees it: devices with what is leased on each, summed.</summary>
+public interface IPlacementPool
+{
+    Task<IReadOnlyList<PlacementDevice>> DevicesAsync(DateTimeOffset now, CancellationToken cancel);
+}
+
+/// <summary>What the scheduler needs to know of devices.</summary>
+public sealed record ReportingDevice(string Id, AccountId Owner, byte[]? PublicKey, int VerifiedStreak);

@@ -1,0 +1,25 @@
+using FogCompute.Domain.Scheduler;
+
+namespace FogCompute.Application.Scheduler;
+
+/// <summary>Knobs of the scheduler. Read from the environment at start; a value outside its range stops the start.</summary>
+public sealed record SchedulerOptions
+{
+    /// <summary><c>FOG_DEVICE_SILENCE_SECONDS</c>, 2–86 400, default 90: a device silent for longer is lost and its leases are requeued.</summary>
+    public int DeviceSilenceSeconds { get; init; } = 90;
+
+    /// <summary><c>FOG_LEASE_SECONDS</c>, 5–86 400, default 600: life of a lease that is not renewed. Renewed at a third.</summary>
+    public int LeaseSeconds { get; init; } = 600;
+
+    /// <summary><c>FOG_DISTINCT_OWNERS</c>, true or false, default false: replicas of a task must run on machines of different owners.</summary>
+    public bool RequireDistinctOwners { get; init; }
+
+    /// <summary><c>FOG_AUDIT_WAIT_SECONDS</c>, 1–86 400, default 60: how long a result waits for its audit before it stands alone.</summary>
+    public int AuditWaitSeconds { get; init; } = 60;
+
+    public TimeSpan Silence => TimeSpan.FromSeconds(DeviceSilenceSeconds);
+    public TimeSpan Lease => TimeSpan.FromSeconds(LeaseSeconds);
+
+    /// <summary>Tasks looked at in one placement pass.</summary>
+    public const int PassSize = 512;
+}

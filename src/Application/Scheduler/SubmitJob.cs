@@ -1,0 +1,319 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using FluentValidation;
+using FogCompute.Application.Artifacts.Contracts;
+using FogCompute.Application.Common.Messaging;
+using FogCompute.Application.Common.Security;
+using FogCompute.Application.Scheduler.Contracts;
+using FogCompute.Application.Scheduler.Events;
+using FogCompute.Domain.Artifacts;
+using FogCompute.Domain.Common;
+using FogCompute.Domain.Scheduler;
+using FogCompute.Protocol;
+using Microsoft.EntityFrameworkCore;
+
+namespace FogCompute.Application.Scheduler;
+
+// POST /api/scheduler/jobs
+// Validates, quotes, holds the funds and queues the job in one transaction. Nothing is placed yet. Repeatable under an Idempotency-Key.
+
+[RequiresPermission(Permissions.JobsWrite)]
+public sealed record SubmitJobCommand : ICommand<SubmitJobResult>, IIdempotentCommand
+{
+    /// <summary>1–200 characters.</summary>
+    public required string Name { get; init; }
+    public SlaTier SlaTier { get; init; } = SlaTier.Bronze;
+
+    /// <summary>Cores per task, 0.01–1024.</summary>
+    public double CpuRequired { get; init; } = 1;
+
+    /// <summary>MiB per task, 1–16 777 216.</summary>
+    public double MemoryRequired { get; init; } = 512;
+
+    /// <summary>GPUs per task, 0–64.</summary>
+    public double GpuRequired { get; init; }
+
+    /// <summary>Minutes per task, above 0 up to 10 080. Default 10.</summary>
+    public double DurationEstimate { get; init; } = 10;
+
+    /// <summary>Size of the input data, MiB; added to the disk the device must have free.</summary>
+    public double DataSizeMb { get; init; }
+
+    /// <summary>What to run; without one the job runs <c>device-benchmark</c> on what it asked for.</summary>
+    public PayloadSpec? Payload { get; init; }
+    public IReadOnlyList<InputSpec> Inputs { get; init; } = [];
+
+    /// <summary>Globs relative to the work folder.</summary>
+    public IReadOnlyList<string> Outputs { get; init; } = [];
+    public ArraySpec? Array { get; init; }
+    public IReadOnlyList<Guid> DependsOn { get; init; } = [];
+    public LimitsSpec? Limits { get; init; }
+
+    /// <summary>Weakest isolation accepted; default by payload: builtin process, command sandbox, wasm wasm.</summary>
+    public Isolation? Isolation { get; init; }
+    public NetworkNeed Network { get; init; } = NetworkNeed.None;
+    public DateTimeOffset? Deadline { get; init; }
+
+    /// <summary>0–100, higher first.</summary>
+    public int Priority { get; init; } = 50;
+
+    /// <summary>Failures of the payload tolerated per task, 0–20.</summary>
+    public int Retries { get; init; } = 3;
+
+    /// <summary>Highest quote accepted, credits.</summary>
+    public decimal? MaxPrice { get; init; }
+
+    /// <summary>Whether equal inputs give equal outputs; false: one replica whatever the tier, and the job says so.</summary>
+    public bool Deterministic { get; init; } = true;
+    public ConstraintsSpec? Constraints { get; init; }
+
+    /// <summary>public, private, confidential or secret.</summary>
+    public PrivacyLevel PrivacyLevel { get; init; } = PrivacyLevel.Public;
+
+    [JsonIgnore]
+    public string? IdempotencyKey { get; init; }
+}
+
+public sealed record ArraySpec
+{
+    /// <summary>Tasks, 1–1 000 000; each sees its index as FOG_TASK_INDEX.</summary>
+    public required int Count { get; init; }
+}
+
+public sealed record ConstraintsSpec
+{
+    /// <summary>Labels a device must all carry.</summary>
+    public IReadOnlyList<string> Labels { get; init; } = [];
+
+    /// <summary>Regions accepted.</summary>
+    public IReadOnlyList<string> Regions { get; init; } = [];
+
+    /// <summary>Device ids never to use.</summary>
+    public IReadOnlyList<string> ExcludeDevices { get; init; } = [];
+}
+
+public enum PrivacyLevel { Public, Private, Confidential, Secret }
+
+public sealed record SubmitJobResult
+{
+    public bool Success { get; init; } = true;
+    public required Guid JobId { get; init; }
+    public required string Status { get; init; }
+
+    /// <summary>Now when a device is free for it, null when none could take it as things are.</summary>
+    public DateTimeOffset? EstimatedStartTime { get; init; }
+    public required string Sla { get; init; }
+
+    /// <summary>Credits for the whole job.</summary>
+    public required decimal Quote { get; init; }
+
+    /// <summary>Credits set aside until the job ends.</summary>
+    public required decimal Held { get; init; }
+
+    /// <summary>What differs from what the tier usually gives, in words.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+}
+
+internal sealed class SubmitJobValidator : AbstractValidator<SubmitJobCommand>
+{
+    private const long MiB = 1L << 20;
+
+    public SubmitJobValidator()
+    {
+        RuleFor(c => c.Name).NotEmpty().MaximumLength(200).Must(name => !name.Any(char.IsControl)).WithMessage("must be 1–200 characters without control characters.");
+        RuleFor(c => c.SlaTier).IsInEnum();
+        RuleFor(c => c.CpuRequired).InclusiveBetween(0.01, 1024);
+        RuleFor(c => c.MemoryRequired).InclusiveBetween(1, 16_777_216);
+        RuleFor(c => c.GpuRequired).InclusiveBetween(0, 64);
+        RuleFor(c => c.DurationEstimate).InclusiveBetween(0.001, 10_080);
+        RuleFor(c => c.DataSizeMb).InclusiveBetween(0, 16_777_216);
+        RuleFor(c => c.Priority).InclusiveBetween(0, 100);
+        RuleFor(c => c.Retries).InclusiveBetween(0, 20);
+        RuleFor(c => c.MaxPrice).InclusiveBetween(0.000001m, 1_000_000m).When(c => c.MaxPrice is not null);
+        RuleFor(c => c.Isolation).IsInEnum().When(c => c.Isolation is not null);
+        RuleFor(c => c.Network).IsInEnum();
+        RuleFor(c => c.PrivacyLevel).IsInEnum();
+        RuleFor(c => c.PrivacyLevel).Equal(PrivacyLevel.Public).When(c => Enum.IsDefined(c.PrivacyLevel))
+            .WithMessage("must be 'public': this pool has no onion circuits or mixnodes, and work is never sent on a weaker path than asked.");
+        RuleFor(c => c.IdempotencyKey).Length(1, 255).When(c => c.IdempotencyKey is not null);
+        RuleFor(c => c.Array!.Count).InclusiveBetween(1, 1_000_000).When(c => c.Array is not null);
+        RuleFor(c => c.DependsOn).Must(d => d.Count <= 256).WithMessage("at most 256 jobs.")
+            .Must(d => d.Distinct().Count() == d.Count).WithMessage("names a job twice.");
+        RuleFor(c => c.Inputs).Must(i => i.Count <= 1024).WithMessage("at most 1024 inputs.")
+            .Must(i => i.Select(x => x.Path).Distinct(StringComparer.Ordinal).Count() == i.Count).WithMessage("two inputs have the same path.");
+        RuleForEach(c => c.Inputs).ChildRules(input =>
+        {
+            input.RuleFor(i => i.Path).Must(BeRelativePath).WithMessage("must be a relative path of at most 512 characters without '..', '\\' or empty parts.");
+            input.RuleFor(i => i.Sha256).Must(BeSha256).WithMessage("must be 64 lower-case hex digits.");
+        });
+        RuleFor(c => c.Outputs).Must(o => o.Count <= 64).WithMessage("at most 64 patterns.");
+        RuleForEach(c => c.Outputs).Must(BeRelativePath).WithMessage("must be a relative pattern of at most 512 characters without '..', '\\' or empty parts.");
+        When(c => c.Limits is not null, () =>
+        {
+            RuleFor(c => c.Limits!.QueueSeconds).InclusiveBetween(1, 31_536_000);
+            RuleFor(c => c.Limits!.StageInSeconds).InclusiveBetween(1, 86_400);
+            RuleFor(c => c.Limits!.WallSeconds).InclusiveBetween(1, 604_800);
+            RuleFor(c => c.Limits!.StageOutSeconds).InclusiveBetween(1, 86_400);
+            RuleFor(c => c.Limits!.MemoryBytes).InclusiveBetween(MiB, 1L << 44);
+            RuleFor(c => c.Limits!.DiskBytes).InclusiveBetween(0, 1L << 44);
+            RuleFor(c => c.Limits!.OutputBytes).InclusiveBetween(0, 1L << 40);
+            RuleFor(c => c.Limits!.Processes).InclusiveBetween(1, 4096);
+        });
+        When(c => c.Constraints is not null, () =>
+        {
+            RuleFor(c => c.Constraints!.Labels).Must(l => l.Count <= 32 && l.All(BeWord)).WithMessage("at most 32 labels of 1–64 characters.");
+            RuleFor(c => c.Constraints!.Regions).Must(l => l.Count <= 32 && l.All(BeWord)).WithMessage("at most 32 regions of 1–64 characters.");
+            RuleFor(c => c.Constraints!.ExcludeDevices).Must(l => l.Count <= 256 && l.All(d => d.Length is >= 1 and <= 255)).WithMessage("at most 256 device ids of 1–255 characters.");
+        });
+        When(c => c.Payload is not null, () => RuleFor(c => c.Payload!).SetValidator(new PayloadValidator()));
+        RuleFor(c => c.Network).Equal(NetworkNeed.None).When(c => c.Payload?.Kind == PayloadKinds.Wasm).WithMessage("a wasm payload has no network; use 'none'.");
+    }
+
+    internal static bool BeSha256(string? text) => text is { Length: 64 } && text.All(c => c is (>= '0' and <= '9') or (>= 'a' and <= 'f'));
+
+    private static bool BeWord(string text) => text.Length is >= 1 and <= 64 && !text.Any(char.IsControl);
+
+    private static bool BeRelativePath(string? path) =>
+        path is { Length: >= 1 and <= 512 } && path[0] != '/' && !path.Contains('\\') && !path.Any(char.IsControl)
+        && path.Split('/').All(part => part is not ("" or "." or ".."));
+}
+
+internal sealed class PayloadValidator : AbstractValidator<PayloadSpec>
+{
+    public PayloadValidator()
+    {
+        RuleFor(p => p.Kind).Must(k => PayloadKinds.All.Contains(k, StringComparer.Ordinal)).WithMessage($"must be one of {string.Join(", ", PayloadKinds.All)}.");
+        RuleFor(p => p.Kernel).Must(k => k is not null && BuiltinKernels.All.Contains(k, StringComparer.Ordinal)).When(p => p.Kind == PayloadKinds.Builtin)
+            .WithMessage($"a builtin payload names a kernel: {string.Join(", ", BuiltinKernels.All)}.");
+        RuleFor(p => p.Parameters).Must(v => v!.Count <= 32 && v.All(e => e.Key.Length <= 64 && double.IsFinite(e.Value))).When(p => p.Parameters is not null)
+            .WithMessage("at most 32 finite numbers with names of at most 64 characters.");
+        RuleFor(p => p.Argv).Must(a => a is { Count: >= 1 and <= 256 } && a[0].Length > 0).When(p => p.Kind == PayloadKinds.Command)
+            .WithMessage("a command payload needs argv: the program and up to 255 arguments.");
+        RuleFor(p => p.Argv).Must(a => a is null || (a.Sum(x => x.Length) <= 131_072 && !a.Any(x => x.Contains('\0'))))
+            .WithMessage("at most 131072 characters altogether, none of them NUL.");
+        RuleFor(p => p.Module).Must(SubmitJobValidator.BeSha256).When(p => p.Kind == PayloadKinds.Wasm)
+            .WithMessage("a wasm payload names its module by SHA-256 (64 lower-case hex digits); upload it with PUT /api/artifacts/{sha256}.");
+        RuleFor(p => p.Args).Must(a => a is null || (a.Count <= 256 && a.Sum(x => x.Length) <= 131_072 && !a.Any(x => x.Contains('\0'))))
+            .WithMessage("at most 256 arguments, 131072 characters altogether, none of them NUL.");
+        RuleFor(p => p.Env).Must(e => e!.Count <= 128 && e.All(v => IsVariableName(v.Key) && v.Value.Length <= 32_768 && !v.Value.Contains('\0'))).When(p => p.Env is not null)
+            .WithMessage("at most 128 variables; names are letters, digits and '_' (not beginning with a digit or FOG_), values at most 32768 characters without NUL.");
+        RuleFor(p => p.Stdin).MaximumLength(262_144).When(p => p.Stdin is not null);
+        RuleFor(p => p.Image).NotEmpty().MaximumLength(512).When(p => p.Kind == PayloadKinds.Container);
+    }
+
+    private static bool IsVariableName(string name) =>
+        name.Length is >= 1 and <= 128 && !char.IsAsciiDigit(name[0]) && name.All(c => char.IsAsciiLetterOrDigit(c) || c == '_')
+        && !name.StartsWith("FOG_", StringComparison.Ordinal);
+}
+
+internal sealed class SubmitJobHandler(
+    ISchedulerDb db, IJobQueue queue, IArtifactCatalog artifacts, IPlacementPool pool, CallerContext context, ITransactionScope transaction, TimeProvider time)
+    : ICommandHandler<SubmitJobCommand, SubmitJobResult>
+{
+    private const long MiB = 1L << 20;
+
+    public async Task<SubmitJobResult> Handle(SubmitJobCommand command, CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow();
+        var payload = command.Payload ?? new PayloadSpec { Kind = PayloadKinds.Builtin, Kernel = BuiltinKernels.DeviceBenchmark };
+        if (payload.Kind == PayloadKinds.Container)
+            throw SchedulerErrors.ContainerUnavailable.On("payload.kind");
+        await RequireArtifactsAsync(command, payload, cancellationToken);
+        var dependenciesLeft = await CountDependenciesAsync(command, cancellationToken);
+
+        var job = Job.Submit(RequestOf(command, payload), dependenciesLeft, now);
+        db.Jobs.Add(job);
+        foreach (var dependency in command.DependsOn)
+            db.Dependencies.Add(new JobDependency { JobId = job.Id, DependsOn = new JobId(dependency) });
+        await queue.CreateTasksAsync(job, cancellationToken);
+        transaction.Raise(new JobAdmitted(job.Id, job.AccountId, job.HoldMicro, now));
+        transaction.SignalAfterCommit(Topics.Place);
+
+        return new SubmitJobResult
+        {
+            JobId = job.Id.Value, Status = JobWords.Status(job.State), Sla = JobWords.Tier(job.SlaTier),
+            EstimatedStartTime = await StartEstimate.ForAsync(job, pool, now, cancellationToken),
+            Quote = Pricing.Credits(job.QuoteMicro), Held = Pricing.Credits(job.HoldMicro), Notes = [.. Notes(job)],
+        };
+    }
+
+    private async Task RequireArtifactsAsync(SubmitJobCommand command, PayloadSpec payload, CancellationToken cancel)
+    {
+        var wanted = command.Inputs.Select((input, i) => (Field: $"inputs[{i}].sha256", Digest: DigestOf(input.Sha256))).ToList();
+        if (payload.Kind == PayloadKinds.Wasm)
+            wanted.Add(("payload.module", DigestOf(payload.Module!)));
+        if (wanted.Count == 0)
+            return;
+        var missing = await artifacts.MissingAsync(context.Caller.Account, [.. wanted.Select(w => w.Digest).Distinct()], cancel);
+        if (missing.Count > 0)
+        {
+            throw new FogException(SchedulerErrors.InputMissing,
+                wanted.Where(w => missing.Contains(w.Digest)).ToDictionary(w => w.Field, _ => new[] { SchedulerErrors.InputMissing.Message }, StringComparer.Ordinal));
+        }
+    }
+
+    /// <summary>The validator has seen 64 hex digits.</summary>
+    private static ArtifactDigest DigestOf(string sha256) => ArtifactDigest.TryParse(sha256, out var digest) ? digest : throw new InvalidOperationException("Not validated.");
+
+    private async Task<int> CountDependenciesAsync(SubmitJobCommand command, CancellationToken cancel)
+    {
+        if (command.DependsOn.Count == 0)
+            return 0;
+        var ids = command.DependsOn.Select(id => new JobId(id)).OrderBy(id => id.Value).ToList();
+        // Under their locks: a job that completes at this moment either is seen completed here or sees this one among its dependents.
+        var jobs = new List<Job>();
+        foreach (var id in ids)
+        {
+            if (await queue.LockJobAsync(id, cancel) is { } dependency && dependency.AccountId == context.Caller.Account)
+                jobs.Add(dependency);
+        }
+        if (jobs.Count < ids.Count)
+            throw SchedulerErrors.DependencyNotFound.On("depends_on");
+        if (jobs.Exists(j => !j.State.IsOpen() && j.State != JobState.Completed))
+            throw SchedulerErrors.DependencyFailed.On("depends_on");
+        return jobs.Count(j => j.State.IsOpen());
+    }
+
+    private JobRequest RequestOf(SubmitJobCommand command, PayloadSpec payload)
+    {
+        var memory = (long)Math.Ceiling(command.MemoryRequired * MiB);
+        var estimate = TimeSpan.FromMinutes(command.DurationEstimate);
+        var limits = command.Limits ?? new LimitsSpec();
+        var wall = limits.WallSeconds ?? (int)Math.Max(10, Math.Ceiling(estimate.TotalSeconds * (double)Pricing.HoldMargin));
+        return new JobRequest
+        {
+            Account = context.Caller.Account, Name = command.Name, Tier = command.SlaTier, Estimate = estimate,
+            Needs = new Requirements
+            {
+                CpuMillicores = (int)Math.Ceiling(command.CpuRequired * 1000), MemoryBytes = memory, Gpus = (int)Math.Ceiling(command.GpuRequired),
+                Isolation = command.Isolation ?? DefaultIsolation(payload.Kind), Network = command.Network, PayloadKind = payload.Kind,
+                Labels = command.Constraints?.Labels ?? [], Regions = command.Constraints?.Regions ?? [], ExcludedDevices = command.Constraints?.ExcludeDevices ?? [],
+            },
+            Limits = new JobLimits(
+                limits.QueueSeconds ?? 7 * 86_400, limits.StageInSeconds ?? 600, wall, limits.StageOutSeconds ?? 600,
+                limits.MemoryBytes ?? memory, (limits.DiskBytes ?? (1L << 30)) + (long)(command.DataSizeMb * MiB), limits.OutputBytes ?? 64 * MiB, limits.Processes ?? 256),
+            Specification = JsonSerializer.Serialize(new JobSpecification(payload, command.Inputs, command.Outputs), WireJson.Requests),
+            TaskCount = command.Array?.Count ?? 1, Priority = command.Priority, Retries = command.Retries, Deterministic = command.Deterministic,
+            Deadline = command.Deadline?.ToUniversalTime(), MaxPriceMicro = command.MaxPrice is { } price ? (long)(price * Pricing.MicroPerCredit) : null,
+            DependsOn = [.. command.DependsOn.Select(id => new JobId(id))], PrivacyLevel = command.PrivacyLevel.ToString().ToLowerInvariant(),
+        };
+    }
+
+    private static Isolation DefaultIsolation(string kind) => kind switch
+    {
+        PayloadKinds.Command => Domain.Scheduler.Isolation.Sandbox,
+        PayloadKinds.Wasm => Domain.Scheduler.Isolation.Wasm,
+        _ => Domain.Scheduler.Isolation.Process,
+    };
+
+    private static IEnumerable<string> Notes(Job job)
+    {
+        if (!job.Deterministic && job.SlaTier != SlaTier.Bronze)
+            yield return "deterministic is false: results of different devices cannot be compared, so one replica runs and its result is taken as it is.";
+        if (job.SlaTier == SlaTier.Platinum)
+            yield return "platinum runs on attested devices only; the job waits until enough of them are there.";
+    }
+}
+
+/// <summary>What agents get, kept with the job as it was submitted.</summary>
+public sealed record JobSpecification(PayloadSpec Payload, IReadOnlyList<InputSpec> Inputs, IReadOnlyList<string> Outputs);

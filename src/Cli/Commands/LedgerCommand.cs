@@ -1,0 +1,73 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using FogCompute.Cli.Output;
+using Spectre.Console;
+
+namespace FogCompute.Cli.Commands;
+
+/// <summary><c>fog ledger</c>: the caller's balance, its last entries, and whether the whole book balances.</summary>
+internal static class LedgerCommand
+{
+    public static FogCommand Create(GlobalOptions globals)
+    {
+        var entries = new Option<int>("--entries") { Description = "Also show the last N entries, 1-1000", HelpName = "N" };
+        entries.Validators.Add(JobCommands.Between(1, 1000));
+        var audit = new Option<bool>("--audit") { Description = "Also re-derive every balance and hold and check the hash chain" };
+        var command = new FogCommand("ledger", "Show your credits; with --audit prove that the book balances.", "fog ledger --entries 10 --audit") { entries, audit };
+        return command.Runs(globals, async invocation =>
+        {
+            var terminal = invocation.Terminal;
+            var result = new JsonObject();
+            var balance = await invocation.Server.GetAsync("api/tokenomics/balance", invocation.Cancel);
+            result["balance"] = balance.DeepClone();
+            terminal.Line($"Account {balance.Text("address")}: {Humane.Credits(balance.Credits("balance"))} credits available, "
+                + $"{Humane.Credits(balance.Credits("staked"))} staked, {Humane.Credits(balance.Credits("total"))} in total.");
+            if (invocation.Get(entries) is > 0 and var limit)
+            {
+                var list = await invocation.Server.GetAsync($"api/tokenomics/ledger?limit={limit}", invocation.Cancel);
+                result["entries"] = list.At("entries")?.DeepClone();
+                PrintEntries(terminal, [.. list.Items("entries")]);
+            }
+            var balanced = true;
+            if (invocation.Get(audit))
+            {
+                var report = await invocation.Server.GetAsync("api/tokenomics/ledger/audit", invocation.Cancel);
+                result["audit"] = report.DeepClone();
+                balanced = PrintAudit(terminal, report);
+            }
+            terminal.DocumentIfJson(result);
+            return balanced ? ExitCodes.Ok : ExitCodes.Error;
+        });
+    }
+
+    /// <summary>Prints the audit; whether the book balances.</summary>
+    public static bool PrintAudit(Terminal terminal, JsonNode report)
+    {
+        var balanced = report.Flag("balanced") ?? false;
+        terminal.Markup(balanced ? "[green]The ledger balances.[/]" : "[red]The ledger does NOT balance.[/]");
+        foreach (var check in report.Items("checks"))
+        {
+            var ok = check.Flag("ok") ?? false;
+            terminal.Markup($"  {(ok ? "[green]ok  [/]" : "[red]FAIL[/]")} {Markup.Escape($"{check.Text("name")}: {check.Text("detail")}")}");
+        }
+        foreach (var difference in report.Items("differences"))
+            terminal.Line("  difference: " + (difference.Text() ?? difference.ToJsonString()));
+        return balanced;
+    }
+
+    /// <summary>Entries with whatever members the server gives them: the ledger grows columns, the table follows.</summary>
+    private static void PrintEntries(Terminal terminal, IReadOnlyList<JsonNode> entries)
+    {
+        if (entries.Count == 0)
+        {
+            terminal.Line("No entries yet.");
+            return;
+        }
+        var columns = entries.SelectMany(e => e.Members()).Where(m => m.Value is not JsonArray and not JsonObject && !m.Key.Contains("hash", StringComparison.OrdinalIgnoreCase))
+            .Select(m => m.Key).Distinct(StringComparer.Ordinal).ToArray();
+        var table = Terminal.NewTable(columns);
+        foreach (var entry in entries)
+            table.AddRow(columns.Select(c => JobCommands.Cell(entry.Text(c))));
+        terminal.Table(table);
+    }
+}

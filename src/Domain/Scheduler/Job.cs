@@ -1,0 +1,196 @@
+using FogCompute.Domain.Common;
+using FogCompute.Domain.Identity;
+
+namespace FogCompute.Domain.Scheduler;
+
+/// <summary>Clocks and sizes of one attempt; seconds and bytes.</summary>
+public sealed record JobLimits(int QueueSeconds, int StageInSeconds, int WallSeconds, int StageOutSeconds, long MemoryBytes, long DiskBytes, long OutputBytes, int Processes);
+
+/// <summary>What a requester asks for, after validation.</summary>
+public sealed record JobRequest
+{
+    public required AccountId Account { get; init; }
+    public required string Name { get; init; }
+    public required SlaTier Tier { get; init; }
+    public required Requirements Needs { get; init; }
+    public required JobLimits Limits { get; init; }
+
+    /// <summary>Expected run time of one task.</summary>
+    public required TimeSpan Estimate { get; init; }
+
+    /// <summary>Payload, inputs and outputs as the agent gets them, JSON.</summary>
+    public required string Specification { get; init; }
+    public int TaskCount { get; init; } = 1;
+    public int Priority { get; init; } = 50;
+    public int Retries { get; init; } = 3;
+    public bool Deterministic { get; init; } = true;
+    public DateTimeOffset? Deadline { get; init; }
+    public long? MaxPriceMicro { get; init; }
+    public IReadOnlyList<JobId> DependsOn { get; init; } = [];
+    public string PrivacyLevel { get; init; } = "public";
+}
+
+/// <summary>
+/// A job: Submitted → Admitted → Running → Completed, with side exits. Counters of its tasks live here so that the end of the last task is
+/// seen under the lock of this row.
+/// </summary>
+public sealed class Job
+{
+    private Job() { }
+
+    public JobId Id { get; private set; }
+    public AccountId AccountId { get; private set; }
+    public string Name { get; private set; } = "";
+    public JobState State { get; private set; }
+
+    /// <summary>Typed reason of a side exit or a wait, for example <c>dependency_failed</c>.</summary>
+    public string? StateReason { get; private set; }
+    public SlaTier SlaTier { get; private set; }
+    public int CpuMillicores { get; private set; }
+    public long MemoryBytes { get; private set; }
+    public int Gpus { get; private set; }
+    public Isolation Isolation { get; private set; }
+    public NetworkNeed Network { get; private set; }
+    public string PayloadKind { get; private set; } = "";
+    public string[] Labels { get; private set; } = [];
+    public string[] Regions { get; private set; } = [];
+    public string[] ExcludedDevices { get; private set; } = [];
+    public int Priority { get; private set; }
+    public int Retries { get; private set; }
+    public bool Deterministic { get; private set; }
+    public string PrivacyLevel { get; private set; } = "public";
+    public long EstimateMs { get; private set; }
+    public int QueueSeconds { get; private set; }
+    public int StageInSeconds { get; private set; }
+    public int WallSeconds { get; private set; }
+    public int StageOutSeconds { get; private set; }
+    public long MemoryLimitBytes { get; private set; }
+    public long DiskLimitBytes { get; private set; }
+    public long OutputLimitBytes { get; private set; }
+    public int ProcessLimit { get; private set; }
+
+    /// <summary>Payload, inputs and outputs, JSON, exactly what agents get.</summary>
+    public string Specification { get; private set; } = "{}";
+    public DateTimeOffset? Deadline { get; private set; }
+
+    /// <summary>Micro-credits for the whole job as quoted; the hold is each task's quote × 1.1.</summary>
+    public long QuoteMicro { get; private set; }
+    public long HoldPerTaskMicro { get; private set; }
+    public long ChargedMicro { get; private set; }
+    public int TaskCount { get; private set; }
+    public int TasksSucceeded { get; private set; }
+    public int TasksFailed { get; private set; }
+    public int TasksCancelled { get; private set; }
+
+    /// <summary>Jobs in depends_on that have not completed yet.</summary>
+    public int DependenciesLeft { get; private set; }
+    public DateTimeOffset SubmittedAt { get; private set; }
+    public DateTimeOffset? StartedAt { get; private set; }
+    public DateTimeOffset? FinishedAt { get; private set; }
+    public bool? SlaMet { get; private set; }
+
+    public TierTerms Terms => TierTerms.Of(SlaTier).For(Deterministic);
+    public long HoldMicro => checked(HoldPerTaskMicro * TaskCount);
+    public int TasksLeft => TaskCount - TasksSucceeded - TasksFailed - TasksCancelled;
+
+    public Requirements Needs => new()
+    {
+        CpuMillicores = CpuMillicores, MemoryBytes = MemoryBytes, Gpus = Gpus, DiskBytes = DiskLimitBytes, Isolation = Isolation, Network = Network,
+        PayloadKind = PayloadKind, Labels = Labels, Regions = Regions, ExcludedDevices = ExcludedDevices, AttestedOnly = TierTerms.Of(SlaTier).AttestedOnly,
+    };
+
+    /// <summary>Validates against now, quotes and admits. The caller holds the funds in the same transaction or nothing happens.</summary>
+    /// <param name="dependenciesLeft">How many of the jobs it depends on have not completed.</param>
+    /// <exception cref="FogException">Deadline passed; quote above max_price.</exception>
+    public static Job Submit(JobRequest request, int dependenciesLeft, DateTimeOffset now)
+    {
+        if (request.Deadline <= now)
+            throw SchedulerErrors.DeadlinePassed.On("deadline");
+        var needs = request.Needs;
+        var terms = TierTerms.Of(request.Tier).For(request.Deterministic);
+        // A wall limit beyond the estimate × 1.1 is quoted as what it may really cost, so that a hold always covers its charge.
+        var quoted = TimeSpan.FromSeconds(Math.Max(request.Estimate.TotalSeconds, request.Limits.WallSeconds / (double)Pricing.HoldMargin));
+        var perTask = Pricing.Task(needs.CpuMillicores, needs.MemoryBytes, terms, quoted);
+        var job = new Job
+        {
+            Id = JobId.New(now), AccountId = request.Account, Name = request.Name, State = JobState.Submitted, SlaTier = request.Tier,
+            CpuMillicores = needs.CpuMillicores, MemoryBytes = needs.MemoryBytes, Gpus = needs.Gpus, Isolation = needs.Isolation, Network = needs.Network,
+            PayloadKind = needs.PayloadKind, Labels = [.. needs.Labels], Regions = [.. needs.Regions], ExcludedDevices = [.. needs.ExcludedDevices],
+            Priority = request.Priority, Retries = request.Retries, Deterministic = request.Deterministic, PrivacyLevel = request.PrivacyLevel,
+            EstimateMs = (long)request.Estimate.TotalMilliseconds, QueueSeconds = request.Limits.QueueSeconds, StageInSeconds = request.Limits.StageInSeconds,
+            WallSeconds = request.Limits.WallSeconds, StageOutSeconds = request.Limits.StageOutSeconds, MemoryLimitBytes = request.Limits.MemoryBytes,
+            DiskLimitBytes = request.Limits.DiskBytes, OutputLimitBytes = request.Limits.OutputBytes, ProcessLimit = request.Limits.Processes,
+            Specification = request.Specification, Deadline = request.Deadline, TaskCount = request.TaskCount, DependenciesLeft = dependenciesLeft,
+            QuoteMicro = checked(perTask * request.TaskCount), HoldPerTaskMicro = Pricing.Hold(perTask), SubmittedAt = now,
+        };
+        if (request.MaxPriceMicro is { } cap && job.QuoteMicro > cap)
+            throw SchedulerErrors.OverMaxPrice(Pricing.Credits(job.QuoteMicro)).On("max_price");
+        job.State = Transitions.Job.Move(job.State, JobState.Admitted);
+        return job;
+    }
+
+    /// <summary>The first lease of any of its tasks.</summary>
+    public void Start(DateTimeOffset now)
+    {
+        if (State == JobState.Running)
+            return;
+        State = Transitions.Job.Move(State, JobState.Running);
+        StartedAt ??= now;
+    }
+
+    public void Pause()
+    {
+        if (State == JobState.Paused)
+            throw new FogException(SchedulerErrors.AlreadyPaused);
+        RequireOpen();
+        State = Transitions.Job.Move(State, JobState.Paused);
+    }
+
+    public void Resume()
+    {
+        RequireOpen();
+        if (State != JobState.Paused)
+            throw new FogException(SchedulerErrors.NotPaused(State));
+        State = Transitions.Job.Move(State, StartedAt is null ? JobState.Admitted : JobState.Running);
+    }
+
+    public void Cancel(DateTimeOffset now, string reason = "cancelled_by_requester")
+    {
+        RequireOpen();
+        End(JobState.Cancelled, now, reason);
+    }
+
+    /// <summary>The deadline or the queue clock ran out.</summary>
+    public void Expire(DateTimeOffset now, string reason) => End(JobState.Expired, now, reason);
+
+    public void FailDependency(DateTimeOffset now) => End(JobState.Failed, now, "dependency_failed");
+
+    /// <summary>All tasks have ended: completed when none failed.</summary>
+    public void Finish(DateTimeOffset now)
+    {
+        if (TasksLeft > 0)
+            throw new InvalidOperationException($"Job {Id} still has {TasksLeft} open tasks.");
+        if (State == JobState.Admitted)
+            State = Transitions.Job.Move(State, JobState.Running);
+        if (TasksFailed > 0)
+            End(JobState.Failed, now, TaskCount == 1 ? "task_failed" : $"tasks_failed:{TasksFailed}");
+        else
+            End(JobState.Completed, now, null);
+        // Bound of the tier: its longest queueing plus twice the estimate, tasks one after the other.
+        var bound = TierTerms.Of(SlaTier).QueueBound + TimeSpan.FromMilliseconds(2.0 * EstimateMs * TaskCount);
+        SlaMet = State == JobState.Completed && FinishedAt - SubmittedAt <= bound;
+    }
+
+    private void End(JobState state, DateTimeOffset now, string? reason)
+    {
+        State = Transitions.Job.Move(State, state);
+        StateReason = reason;
+        FinishedAt = now;
+    }
+
+    private void RequireOpen()
+    {
+        if (!State.IsOpen())
+            throw new FogException(SchedulerErrors.Finished(State));
+    }
+}

@@ -1,0 +1,25 @@
+using FogCompute.Domain.Common;
+
+namespace FogCompute.Domain.Scheduler;
+
+public static class SchedulerErrors
+{
+    public static readonly FogError JobNotFound = new("scheduler.job_not_found", ErrorKind.NotFound, "There is no such job, or it belongs to another account.");
+    public static readonly FogError DependencyNotFound = new("scheduler.dependency_not_found", ErrorKind.Invalid, "A job named in depends_on does not exist or belongs to another account.");
+    public static readonly FogError DependencyFailed = new("scheduler.dependency_failed", ErrorKind.Conflict, "A job named in depends_on has already failed or was cancelled, so this job could never start.");
+    public static readonly FogError DeadlinePassed = new("scheduler.deadline_passed", ErrorKind.Invalid, "The deadline lies in the past; it must be later than now.");
+    public static readonly FogError ContainerUnavailable = new("scheduler.container_unavailable", ErrorKind.Invalid, "No device of this pool offers containers yet. Use a 'command' (isolation 'sandbox') or a 'wasm' payload.");
+    public static readonly FogError InputMissing = new("scheduler.input_missing", ErrorKind.Invalid, "An input artifact is not there. Upload it first with PUT /api/artifacts/{sha256}.");
+    public static readonly FogError PassNotFound = new("scheduler.pass_not_found", ErrorKind.NotFound, "There is no such placement pass.");
+
+    public static FogError OverMaxPrice(decimal quote) =>
+        new("scheduler.over_max_price", ErrorKind.Invalid, $"The quote is {quote:0.000000} credits, above max_price. Raise max_price, or lower cpu_required, memory_required, duration_estimate, the tier or the array count.");
+
+    public static FogError Finished(JobState state) =>
+        new("scheduler.job_finished", ErrorKind.Conflict, $"The job is already {state.ToString().ToLowerInvariant()}.");
+
+    public static FogError NotPaused(JobState state) =>
+        new("scheduler.job_not_paused", ErrorKind.Conflict, $"Only a paused job can be resumed; this one is {state.ToString().ToLowerInvariant()}.");
+
+    public static FogError AlreadyPaused { get; } = new("scheduler.job_already_paused", ErrorKind.Conflict, "The job is paused already.");
+}

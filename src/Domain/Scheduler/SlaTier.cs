@@ -1,0 +1,26 @@
+namespace FogCompute.Domain.Scheduler;
+
+public enum SlaTier { Bronze, Silver, Gold, Platinum }
+
+/// <summary>What a tier buys.</summary>
+/// <param name="Replicas">Replicas leased at first, on distinct devices.</param>
+/// <param name="Agree">Equal digests needed to accept.</param>
+/// <param name="MaxReplicas">Tie-break limit: without agreement among this many results the task fails.</param>
+/// <param name="AuditRate">Share of results re-executed on another device, 0–1.</param>
+/// <param name="PriceTenths">Price multiplier × 10 (integers keep money exact).</param>
+/// <param name="QueueBound">Longest wait for the first start that still meets the tier.</param>
+public sealed record TierTerms(SlaTier Tier, int Replicas, int Agree, int MaxReplicas, double AuditRate, int PriceTenths, TimeSpan QueueBound, bool PreferDistinctOwners, bool AttestedOnly)
+{
+    public static readonly IReadOnlyDictionary<SlaTier, TierTerms> All = new Dictionary<SlaTier, TierTerms>
+    {
+        [SlaTier.Bronze] = new(SlaTier.Bronze, 1, 1, 3, 0.02, 10, TimeSpan.FromMinutes(60), false, false),
+        [SlaTier.Silver] = new(SlaTier.Silver, 2, 2, 3, 0.02, 25, TimeSpan.FromMinutes(30), false, false),
+        [SlaTier.Gold] = new(SlaTier.Gold, 3, 2, 5, 0.05, 50, TimeSpan.FromMinutes(10), true, false),
+        [SlaTier.Platinum] = new(SlaTier.Platinum, 3, 3, 5, 0.05, 80, TimeSpan.FromMinutes(5), true, true),
+    };
+
+    public static TierTerms Of(SlaTier tier) => All[tier];
+
+    /// <summary>A non-deterministic job cannot be compared: one replica, one result, whatever the tier.</summary>
+    public TierTerms For(bool deterministic) => deterministic ? this : this with { Replicas = 1, Agree = 1, MaxReplicas = 1, AuditRate = 0 };
+}

@@ -1,0 +1,287 @@
+using FogCompute.Application.Scheduler.Contracts;
+using FogCompute.Domain.Identity;
+using FogCompute.Domain.Scheduler;
+using FogCompute.Domain.Scheduler.Verification;
+using FogCompute.Infrastructure.Persistence;
+using Microsoft.EntityFrameworkCore;
+
+namespace FogCompute.Infrastructure.Scheduler;
+
+/// <summary>The queue on PostgreSQL: row locks with SKIP LOCKED, one statement per batch.</summary>
+internal sealed class JobQueue(FogDbContext db) : IJobQueue
+{
+    /// <summary>Attempts that still say something about their task: which devices it used, which results it has.</summary>
+    private const string Counting = "('Leased', 'Staging', 'Running', 'Uploading', 'Reported', 'Rejected', 'Declined', 'Lost', 'Accepted')";
+
+    public async Task CreateTasksAsync(Job job, CancellationToken cancel)
+    {
+        // The job row must be there before its tasks name it.
+        await db.SaveChangesAsync(cancel);
+        var ready = job.DependenciesLeft == 0;
+        await db.ExecuteSqlAsync(
+            """
+            INSERT INTO scheduler.tasks (job_id, index, state, open_slots, epoch, job_errors, device_losses, evictions, audited, eligible_at, cost_micro)
+            SELECT $1, i, $3, $4, 0, 0, 0, 0, false, $5, 0 FROM generate_series(0, $2 - 1) AS i
+            """,
+            cancel, job.Id.Value, job.TaskCount, (ready ? TaskState.Ready : TaskState.Pending).ToString(), (short)(ready ? job.Terms.Replicas : 0), job.SubmittedAt);
+    }
+
+    public async Task<IReadOnlyList<Job>> OpenJobsAsync(int limit, DateTimeOffset now, CancellationToken cancel) =>
+        await db.Jobs.FromSql(
+            $"""
+            SELECT j.* FROM scheduler.jobs j
+            WHERE j.state IN ('Admitted', 'Running') AND j.dependencies_left = 0
+              AND EXISTS (SELECT FROM scheduler.tasks t WHERE t.job_id = j.id AND t.open_slots > 0 AND t.eligible_at <= {now})
+            ORDER BY j.priority DESC, j.submitted_at, j.id LIMIT {limit}
+            """).AsNoTracking().ToListAsync(cancel);
+
+    public async Task<IReadOnlyList<TaskExecution>> ClaimOpenAsync(IReadOnlyList<Job> jobs, int perJob, DateTimeOffset now, CancellationToken cancel)
+    {
+        var ids = jobs.Select(j => j.Id.Value).Order().ToArray();
+        var tasks = await db.Tasks.FromSql(
+            $"""
+            SELECT t.* FROM unnest({ids}) AS wanted(id)
+            CROSS JOIN LATERAL (
+                SELECT * FROM scheduler.tasks WHERE job_id = wanted.id AND open_slots > 0 AND eligible_at <= {now}
+                ORDER BY index LIMIT {perJob} FOR NO KEY UPDATE SKIP LOCKED
+            ) AS t
+            """).AsNoTracking().ToListAsync(cancel);
+        return await AssembleAsync(tasks, jobs.ToDictionary(j => j.Id), cancel);
+    }
+
+    public async Task<IReadOnlyList<TaskExecution>> LockByAttemptsAsync(IReadOnlyCollection<AttemptId> attempts, CancellationToken cancel)
+    {
+        var ids = attempts.Select(a => a.Value).ToArray();
+        var tasks = await db.Tasks.FromSql(
+            $"""
+            SELECT t.* FROM scheduler.tasks t
+            WHERE (t.job_id, t.index) IN (SELECT a.job_id, a.task_index FROM scheduler.attempts a WHERE a.id = ANY ({ids}))
+            ORDER BY t.job_id, t.index FOR NO KEY UPDATE
+            """).AsNoTracking().ToListAsync(cancel);
+        return await AssembleAsync(tasks, null, cancel);
+    }
+
+    public async Task<IReadOnlyList<TaskExecution>> LockLiveAsync(JobId job, CancellationToken cancel)
+    {
+        var id = job.Value;
+        var tasks = await db.Tasks.FromSql(
+            $"""
+            SELECT t.* FROM scheduler.tasks t
+            WHERE t.job_id = {id} AND t.state IN ('Leased', 'Executing', 'Verifying')
+            ORDER BY t.job_id, t.index FOR NO KEY UPDATE
+            """).AsNoTracking().ToListAsync(cancel);
+        return await AssembleAsync(tasks, null, cancel);
+    }
+
+    public async Task<IReadOnlyList<TaskExecution>> ClaimOverdueAsync(DateTimeOffset now, int limit, CancellationToken cancel)
+    {
+        var tasks = await db.Tasks.FromSql(
+            $"""
+            SELECT t.* FROM scheduler.tasks t
+            WHERE (t.job_id, t.index) IN (
+                SELECT a.job_id, a.task_index FROM scheduler.attempts a JOIN idle_compute.devices d ON d.id = a.device_id
+                WHERE a.state IN ('Leased', 'Staging', 'Running', 'Uploading') AND (a.expires_at <= {now} OR d.state IN ('Lost', 'Unregistered')))
+            ORDER BY t.job_id, t.index LIMIT {limit} FOR NO KEY UPDATE SKIP LOCKED
+            """).AsNoTracking().ToListAsync(cancel);
+        return await AssembleAsync(tasks, null, cancel);
+    }
+
+    public async Task<IReadOnlySet<string>> GoneDevicesAsync(IReadOnlyCollection<string> deviceIds, CancellationToken cancel) =>
+        (await db.QuerySqlAsync("SELECT id FROM idle_compute.devices WHERE id = ANY ($1) AND state IN ('Lost', 'Unregistered')", r => r.GetString(0), cancel, deviceIds.ToArray()))
+            .ToHashSet(StringComparer.Ordinal);
+
+    public async Task<IReadOnlyList<TaskExecution>> ClaimStalledAuditsAsync(DateTimeOffset since, int limit, CancellationToken cancel)
+    {
+        var tasks = await db.Tasks.FromSql(
+            $"""
+            SELECT t.* FROM scheduler.tasks t JOIN scheduler.jobs j ON j.id = t.job_id
+            WHERE t.audited AND t.state = 'Verifying' AND t.open_slots > 0 AND t.eligible_at <= {since} AND j.state IN ('Running', 'Paused')
+              AND (SELECT count(*) FROM scheduler.attempts a WHERE a.job_id = t.job_id AND a.task_index = t.index AND a.state = 'Reported') = 1
+            ORDER BY t.job_id, t.index LIMIT {limit} FOR NO KEY UPDATE OF t SKIP LOCKED
+            """).AsNoTracking().ToListAsync(cancel);
+        return await AssembleAsync(tasks, null, cancel);
+    }
+
+    /// <summary>Reads the attempts that count and the terms of the jobs, after the task rows are locked.</summary>
+    private async Task<IReadOnlyList<TaskExecution>> AssembleAsync(List<JobTask> tasks, Dictionary<JobId, Job>? jobs, CancellationToken cancel)
+    {
+        if (tasks.Count == 0)
+            return [];
+        var attempts = tasks.Exists(t => t.Epoch > 0) ? await AttemptsOfAsync(tasks, cancel) : [];
+        if (jobs is null)
+        {
+            var ids = tasks.Select(t => t.JobId).Distinct().ToList();
+            jobs = await db.Jobs.AsNoTracking().Where(j => ids.Contains(j.Id)).ToDictionaryAsync(j => j.Id, cancel);
+        }
+        var byTask = attempts.ToLookup(a => a.Task);
+        var terms = jobs.ToDictionary(j => j.Key, j => JobTerms.Of(j.Value));
+        return [.. tasks.Select(t => new TaskExecution(t, [.. byTask[t.Key]], terms[t.JobId]))];
+    }
+
+    private async Task<List<Attempt>> AttemptsOfAsync(List<JobTask> tasks, CancellationToken cancel)
+    {
+        var leased = tasks.Where(t => t.Epoch > 0).ToList();
+        var (jobs, indices) = (leased.Select(t => t.JobId.Value).ToArray(), leased.Select(t => t.Index).ToArray());
+        return await db.Attempts.FromSqlRaw(
+            $"""
+            SELECT a.* FROM unnest(@jobs, @indices) AS wanted(job_id, index)
+            JOIN scheduler.attempts a ON a.job_id = wanted.job_id AND a.task_index = wanted.index
+            WHERE a.state IN {Counting}
+            """, new Npgsql.NpgsqlParameter("jobs", jobs), new Npgsql.NpgsqlParameter("indices", indices)).AsNoTracking().ToListAsync(cancel);
+    }
+
+    public async Task SaveAsync(IReadOnlyCollection<TaskExecution> executions, CancellationToken cancel)
+    {
+        if (executions.Count == 0)
+            return;
+        var tasks = executions.Select(e => e.Task).ToArray();
+        await db.ExecuteSqlAsync(
+            """
+            UPDATE scheduler.tasks t SET state = n.state, open_slots = n.open_slots, epoch = n.epoch, job_errors = n.job_errors, device_losses = n.device_losses,
+                evictions = n.evictions, audited = n.audited, eligible_at = n.eligible_at, started_at = n.started_at, finished_at = n.finished_at,
+                output_digest = n.output_digest, failure_reason = n.failure_reason, cost_micro = n.cost_micro
+            FROM unnest($1::uuid[], $2::int[], $3::text[], $4::smallint[], $5::int[], $6::smallint[], $7::smallint[], $8::smallint[], $9::bool[], $10::timestamptz[],
+                $11::timestamptz[], $12::timestamptz[], $13::text[], $14::text[], $15::bigint[])
+                AS n(job_id, index, state, open_slots, epoch, job_errors, device_losses, evictions, audited, eligible_at, started_at, finished_at, output_digest, failure_reason, cost_micro)
+            WHERE t.job_id = n.job_id AND t.index = n.index
+            """,
+            cancel,
+            tasks.Select(t => t.JobId.Value).ToArray(), tasks.Select(t => t.Index).ToArray(), tasks.Select(t => t.State.ToString()).ToArray(), tasks.Select(t => t.OpenSlots).ToArray(),
+            tasks.Select(t => t.Epoch).ToArray(), tasks.Select(t => t.JobErrors).ToArray(), tasks.Select(t => t.DeviceLosses).ToArray(), tasks.Select(t => t.Evictions).ToArray(),
+            tasks.Select(t => t.Audited).ToArray(), tasks.Select(t => t.EligibleAt).ToArray(), tasks.Select(t => t.StartedAt).ToArray(), tasks.Select(t => t.FinishedAt).ToArray(),
+            tasks.Select(t => t.OutputDigest).ToArray(), tasks.Select(t => t.FailureReason).ToArray(), tasks.Select(t => t.CostMicro).ToArray());
+
+        var added = executions.SelectMany(e => e.NewAttempts).ToArray();
+        if (added.Length > 0)
+            await InsertAsync(added, cancel);
+        var changed = executions.SelectMany(e => e.ChangedAttempts).ToArray();
+        if (changed.Length > 0)
+            await UpdateAsync(changed, cancel);
+    }
+
+    private Task InsertAsync(Attempt[] attempts, CancellationToken cancel) =>
+        db.ExecuteSqlAsync(
+            """
+            INSERT INTO scheduler.attempts (id, job_id, task_index, device_id, replica, epoch, state, leased_at, expires_at, wall_ms, cpu_ms, log_bytes)
+            SELECT id, job_id, task_index, device_id, replica, epoch, 'Leased', leased_at, expires_at, 0, 0, 0
+            FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::smallint[], $6::int[], $7::timestamptz[], $8::timestamptz[])
+                AS n(id, job_id, task_index, device_id, replica, epoch, leased_at, expires_at)
+            """,
+            cancel,
+            attempts.Select(a => a.Id.Value).ToArray(), attempts.Select(a => a.JobId.Value).ToArray(), attempts.Select(a => a.TaskIndex).ToArray(), attempts.Select(a => a.DeviceId).ToArray(),
+            attempts.Select(a => a.Replica).ToArray(), attempts.Select(a => a.Epoch).ToArray(), attempts.Select(a => a.LeasedAt).ToArray(), attempts.Select(a => a.ExpiresAt).ToArray());
+
+    private Task UpdateAsync(Attempt[] attempts, CancellationToken cancel) =>
+        db.ExecuteSqlAsync(
+            """
+            UPDATE scheduler.attempts a SET state = n.state, reason = n.reason, message = n.message, started_at = n.started_at, finished_at = n.finished_at, exit_code = n.exit_code,
+                wall_ms = n.wall_ms, cpu_ms = n.cpu_ms, peak_memory_bytes = n.peak_memory_bytes, output_digest = n.output_digest, output = n.output, stdout_sha256 = n.stdout_sha256,
+                stderr_sha256 = n.stderr_sha256, log_tail = n.log_tail, log_bytes = n.log_bytes, signature = n.signature
+            FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::int[], $8::bigint[], $9::bigint[], $10::bigint[], $11::text[],
+                $12::jsonb[], $13::text[], $14::text[], $15::text[], $16::bigint[], $17::text[])
+                AS n(id, state, reason, message, started_at, finished_at, exit_code, wall_ms, cpu_ms, peak_memory_bytes, output_digest, output, stdout_sha256, stderr_sha256, log_tail,
+                log_bytes, signature)
+            WHERE a.id = n.id
+            """,
+            cancel,
+            attempts.Select(a => a.Id.Value).ToArray(), attempts.Select(a => a.State.ToString()).ToArray(), attempts.Select(a => a.Reason).ToArray(), attempts.Select(a => a.Message).ToArray(),
+            attempts.Select(a => a.StartedAt).ToArray(), attempts.Select(a => a.FinishedAt).ToArray(), attempts.Select(a => a.ExitCode).ToArray(), attempts.Select(a => a.WallMs).ToArray(),
+            attempts.Select(a => a.CpuMs).ToArray(), attempts.Select(a => a.PeakMemoryBytes).ToArray(), attempts.Select(a => a.OutputDigest).ToArray(),
+            Sql.JsonArray([.. attempts.Select(a => a.Output)]), attempts.Select(a => a.StdoutSha256).ToArray(), attempts.Select(a => a.StderrSha256).ToArray(),
+            attempts.Select(a => a.LogTail).ToArray(), attempts.Select(a => a.LogBytes).ToArray(), attempts.Select(a => a.Signature).ToArray());
+
+    public async Task StartJobsAsync(IReadOnlyCollection<JobId> jobs, DateTimeOffset now, CancellationToken cancel)
+    {
+        if (jobs.Count == 0)
+            return;
+        // The guard is the transition table's row Admitted → Running.
+        await db.ExecuteSqlAsync(
+            "UPDATE scheduler.jobs SET state = 'Running', started_at = coalesce(started_at, $2) WHERE id = ANY ($1) AND state = 'Admitted'",
+            cancel, jobs.Select(j => j.Value).Order().ToArray(), now);
+    }
+
+    public async Task<IReadOnlyList<Job>> CountEndsAsync(IReadOnlyCollection<JobEnds> ends, CancellationToken cancel)
+    {
+        var ordered = ends.OrderBy(e => e.Job.Value).ToArray();
+        if (ordered.Length > 1)
+        {
+            await db.ExecuteSqlAsync("SELECT FROM scheduler.jobs WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE", cancel, ordered.Select(e => e.Job.Value).ToArray());
+        }
+        var finished = await db.QuerySqlAsync(
+            """
+            UPDATE scheduler.jobs j SET tasks_succeeded = j.tasks_succeeded + n.succeeded, tasks_failed = j.tasks_failed + n.failed, charged_micro = j.charged_micro + n.charged
+            FROM unnest($1::uuid[], $2::int[], $3::int[], $4::bigint[]) AS n(id, succeeded, failed, charged)
+            WHERE j.id = n.id
+            RETURNING j.id, j.tasks_succeeded + j.tasks_failed + j.tasks_cancelled = j.task_count AND j.state IN ('Admitted', 'Running', 'Paused')
+            """,
+            r => (Id: new JobId(r.GetGuid(0)), Finished: r.GetBoolean(1)), cancel,
+            ordered.Select(e => e.Job.Value).ToArray(), ordered.Select(e => e.Succeeded).ToArray(), ordered.Select(e => e.Failed).ToArray(), ordered.Select(e => e.ChargedMicro).ToArray());
+        var ids = finished.Where(f => f.Finished).Select(f => f.Id).ToList();
+        return ids.Count == 0 ? [] : await db.Jobs.Where(j => ids.Contains(j.Id)).OrderBy(j => j.Id).ToListAsync(cancel);
+    }
+
+    public async Task<IReadOnlyDictionary<JobId, AccountId>> RequestersAsync(IReadOnlyCollection<JobId> jobs, CancellationToken cancel) =>
+        (await db.QuerySqlAsync("SELECT id, account_id FROM scheduler.jobs WHERE id = ANY ($1)", r => (new JobId(r.GetGuid(0)), new AccountId(r.GetGuid(1))), cancel,
+            jobs.Select(j => j.Value).ToArray())).ToDictionary(x => x.Item1, x => x.Item2);
+
+    public async Task<(int Tasks, IReadOnlyList<string> Devices)> CancelTasksAsync(JobId job, string reason, DateTimeOffset now, CancellationToken cancel)
+    {
+        await db.ExecuteSqlAsync(
+            "SELECT FROM scheduler.tasks WHERE job_id = $1 AND state NOT IN ('Succeeded', 'Failed', 'Cancelled') ORDER BY job_id, index FOR NO KEY UPDATE", cancel, job.Value);
+        var tasks = await db.ExecuteSqlAsync(
+            "UPDATE scheduler.tasks SET state = 'Cancelled', open_slots = 0, finished_at = $2, failure_reason = $3 WHERE job_id = $1 AND state NOT IN ('Succeeded', 'Failed', 'Cancelled')",
+            cancel, job.Value, now, reason);
+        var devices = await db.QuerySqlAsync(
+            $"""
+            WITH ended AS (
+                UPDATE scheduler.attempts SET state = 'Cancelled', reason = $3, finished_at = coalesce(finished_at, $2)
+                WHERE job_id = $1 AND state IN ('Leased', 'Staging', 'Running', 'Uploading', 'Reported') RETURNING device_id)
+            SELECT DISTINCT device_id FROM ended
+            """, r => r.GetString(0), cancel, job.Value, now, reason);
+        await db.ExecuteSqlAsync("UPDATE scheduler.jobs SET tasks_cancelled = tasks_cancelled + $2 WHERE id = $1", cancel, job.Value, tasks);
+        return (tasks, devices);
+    }
+
+    public async Task<Job?> LockJobAsync(JobId job, CancellationToken cancel)
+    {
+        var id = job.Value;
+        var found = (await db.Jobs.FromSql($"SELECT * FROM scheduler.jobs WHERE id = {id} FOR NO KEY UPDATE").ToListAsync(cancel)).SingleOrDefault();
+        if (found is not null)
+            // A copy tracked earlier in this transaction would hide what set-based statements have written since.
+            await db.Entry(found).ReloadAsync(cancel);
+        return found;
+    }
+
+    public async Task<IReadOnlyList<JobId>> OverdueJobsAsync(DateTimeOffset now, int limit, CancellationToken cancel) =>
+        await db.QuerySqlAsync(
+            """
+            SELECT id FROM scheduler.jobs
+            WHERE state IN ('Admitted', 'Running', 'Paused') AND (deadline <= $1 OR (started_at IS NULL AND submitted_at + queue_seconds * interval '1 second' <= $1))
+            ORDER BY id LIMIT $2
+            """, r => new JobId(r.GetGuid(0)), cancel, now, limit);
+
+    public async Task<IReadOnlyList<JobId>> ReleaseDependentsAsync(JobId completed, DateTimeOffset now, CancellationToken cancel)
+    {
+        var ready = await db.QuerySqlAsync(
+            """
+            UPDATE scheduler.jobs SET dependencies_left = dependencies_left - 1
+            WHERE id IN (SELECT job_id FROM scheduler.job_dependencies WHERE depends_on = $1) AND state IN ('Admitted', 'Paused') AND dependencies_left > 0
+            RETURNING id, dependencies_left, sla_tier, deterministic
+            """,
+            r => (Id: new JobId(r.GetGuid(0)), Left: r.GetInt32(1), Tier: Enum.Parse<SlaTier>(r.GetString(2)), Deterministic: r.GetBoolean(3)), cancel, completed.Value);
+        foreach (var job in ready.Where(j => j.Left == 0))
+        {
+            await db.ExecuteSqlAsync(
+                "UPDATE scheduler.tasks SET state = 'Ready', open_slots = $2, eligible_at = $3 WHERE job_id = $1 AND state = 'Pending'",
+                cancel, job.Id.Value, (short)TierTerms.Of(job.Tier).For(job.Deterministic).Replicas, now);
+        }
+        return [.. ready.Where(j => j.Left == 0).Select(j => j.Id)];
+    }
+
+    public async Task<IReadOnlyList<JobId>> OpenDependentsAsync(JobId job, CancellationToken cancel) =>
+        await db.QuerySqlAsync(
+            """
+            SELECT j.id FROM scheduler.job_dependencies d JOIN scheduler.jobs j ON j.id = d.job_id
+            WHERE d.depends_on = $1 AND j.state IN ('Admitted', 'Running', 'Paused') ORDER BY j.id
+            """, r => new JobId(r.GetGuid(0)), cancel, job.Value);
+}

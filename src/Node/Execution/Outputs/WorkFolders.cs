@@ -1,0 +1,110 @@
+namespace FogCompute.Node.Execution.Outputs;
+
+/// <summary>Care for folders that a payload had in its hands.</summary>
+public static class WorkFolders
+{
+    /// <summary>
+    /// Removes a work folder even when the payload took its own permissions away (an agent that is not root cannot list such folders). Links
+    /// are removed, not followed. A folder that does not exist is no error.
+    /// </summary>
+    public static void Remove(string folder)
+    {
+        if (!Directory.Exists(folder))
+            return;
+        OpenUpAll(folder);
+        Directory.Delete(folder, recursive: true);
+    }
+
+    /// <summary>What the folder takes on disk: allocated blocks, each hard-linked file once, and 256 bytes for every entry so that empty files count too.</summary>
+    internal static long AllocatedBytes(string folder, CancellationToken stop)
+    {
+        long sum = 0;
+        HashSet<ulong> linked = [];
+        Stack<string> open = new([folder]);
+        while (open.TryPop(out var next))
+        {
+            stop.ThrowIfCancellationRequested();
+            try
+            {
+                foreach (var entry in Directory.EnumerateFileSystemEntries(next))
+                {
+                    // Gone between listing and looking: the payload is running.
+                    if (Native.Stat(entry) is not { } facts)
+                        continue;
+                    sum += 256 + (facts.Links > 1 && facts.Kind == FileKind.Regular && !linked.Add(facts.Inode) ? 0 : facts.AllocatedBytes);
+                    if (facts.Kind == FileKind.Folder)
+                        open.Push(entry);
+                }
+            }
+            catch (Exception gone) when (gone is DirectoryNotFoundException or FileNotFoundException)
+            {
+                continue;
+            }
+            catch (Exception locked) when (locked is UnauthorizedAccessException or IOException)
+            {
+                OpenUp(next);
+            }
+        }
+        return sum;
+    }
+
+    /// <summary>Gives the folder and what is in it to the user the payload will run as; the group stays root so that the sandbox set-up can enter.</summary>
+    internal static void GiveTo(string folder, uint user)
+    {
+        File.SetUnixFileMode(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
+            | UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute);
+        Native.ChangeOwner(folder, user, 0);
+        foreach (var entry in Directory.EnumerateFileSystemEntries(folder, "*", new EnumerationOptions
+        {
+            RecurseSubdirectories = true,
+            AttributesToSkip = FileAttributes.None,
+            IgnoreInaccessible = false,
+        }))
+            Native.ChangeOwner(entry, user, user);
+    }
+
+    /// <summary>Moves every entry of one folder into another: a rename each, or a copy where they lie on different file systems. Links are moved as they are.</summary>
+    internal static void MoveContents(string from, string to)
+    {
+        foreach (var entry in Directory.EnumerateFileSystemEntries(from).ToList())
+        {
+            var target = Path.Combine(to, Path.GetFileName(entry));
+            if (Native.TryRename(entry, target))
+                continue;
+            switch (Native.Stat(entry))
+            {
+                case { Kind: FileKind.Folder }:
+                    Directory.CreateDirectory(target);
+                    MoveContents(entry, target);
+                    Directory.Delete(entry);
+                    break;
+                case { Kind: FileKind.Link }:
+                    File.CreateSymbolicLink(target, new FileInfo(entry).LinkTarget!);
+                    File.Delete(entry);
+                    break;
+                case { Kind: FileKind.Regular }:
+                    File.Move(entry, target, overwrite: true);
+                    break;
+                default:
+                    throw new IOException($"Cannot move {entry} to {target}: it is neither file, folder nor link.");
+            }
+        }
+    }
+
+    /// <summary>Makes a folder listable again for us, its owner; root can list everything anyway.</summary>
+    internal static void OpenUp(string folder)
+    {
+        if (!Native.IsRoot && Native.Stat(folder) is { Kind: FileKind.Folder })
+            File.SetUnixFileMode(folder, File.GetUnixFileMode(folder) | UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+    }
+
+    private static void OpenUpAll(string folder)
+    {
+        if (Native.IsRoot)
+            return;
+        OpenUp(folder);
+        foreach (var child in Directory.EnumerateDirectories(folder))
+            if (Native.Stat(child) is { Kind: FileKind.Folder })
+                OpenUpAll(child);
+    }
+}

@@ -1,0 +1,352 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace FogCompute.Node.Execution.Sandbox;
+
+/// <summary>What an attempt used so far. Counters count from the start of the attempt.</summary>
+internal readonly record struct GroupUsage(long MemoryBytes, long PeakBytes, TimeSpan Cpu, long OutOfMemoryKills, long RefusedForks);
+
+/// <summary>One attempt's control group (in every hierarchy it needs).</summary>
+internal abstract class ControlGroup
+{
+    private GroupUsage _base;
+
+    /// <summary>Files to which a process writes <c>0</c> to enter the group.</summary>
+    public abstract IReadOnlyList<string> EntryFiles { get; }
+
+    /// <summary>Sets the limits; processes counts threads too, as the kernel does.</summary>
+    public abstract void Limit(long memoryBytes, int processes);
+
+    public abstract IReadOnlyList<int> Processes();
+
+    protected abstract GroupUsage Read();
+
+    /// <summary>Removes the group; false while a process is in it.</summary>
+    public abstract bool TryRemove();
+
+    public GroupUsage Usage()
+    {
+        var now = Read();
+        return now with
+        {
+            Cpu = now.Cpu - _base.Cpu,
+            OutOfMemoryKills = now.OutOfMemoryKills - _base.OutOfMemoryKills,
+            RefusedForks = now.RefusedForks - _base.RefusedForks,
+        };
+    }
+
+    /// <summary>Makes this moment the start that <see cref="Usage"/> counts from.</summary>
+    public void Mark() => _base = Read();
+
+    protected static long Number(string file)
+    {
+        var text = File.ReadAllText(file).AsSpan().Trim();
+        return long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : long.MaxValue;
+    }
+
+    /// <summary>A value in a file of lines "key value"; 0 when the key is not there.</summary>
+    internal static long Field(string file, string key)
+    {
+        foreach (var line in File.ReadLines(file))
+            if (line.Length > key.Length && line[key.Length] == ' ' && line.StartsWith(key, StringComparison.Ordinal))
+                return long.Parse(line.AsSpan(key.Length + 1), CultureInfo.InvariantCulture);
+        return 0;
+    }
+
+    protected static IEnumerable<int> ProcessesIn(string folder) =>
+        File.ReadLines(Path.Combine(folder, "cgroup.procs")).Select(line => int.Parse(line, CultureInfo.InvariantCulture));
+
+    protected static bool TryRemove(string folder)
+    {
+        try
+        {
+            Directory.Delete(folder);
+            return true;
+        }
+        catch (DirectoryNotFoundException)
+        {
+            return true;
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
+}
+
+/// <summary>
+/// Makes control groups below the agent's own, in version 1 (memory, pids and, if there, cpuacct hierarchies) or version 2 (a delegated
+/// subtree with memory and pids). Names carry the agent's state folder and process, so that a new agent removes what a killed one left.
+/// Null from <see cref="TryOpen"/> when this process may not make groups: then limits are kept by <see cref="ProcessTree"/> sampling.
+/// </summary>
+internal abstract class ControlGroups : IDisposable
+{
+    private readonly ConcurrentBag<ControlGroup> _free = [];
+    private readonly ConcurrentBag<ControlGroup> _stuck = [];
+    private int _count;
+
+    protected string Prefix { get; private init; } = "";
+
+    /// <summary>Version 1 groups are used again (making and removing one costs milliseconds of kernel grace periods); version 2 cannot reset its peak.</summary>
+    protected abstract bool Reusable { get; }
+
+    protected abstract ControlGroup Create(string name);
+
+    /// <summary>Folders in which our groups lie.</summary>
+    protected abstract IReadOnlyList<string> Parents { get; }
+
+    public static ControlGroups? TryOpen(string stateFolder, out string? whyNot)
+    {
+        var owner = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Path.GetFullPath(stateFolder))))[..8];
+        var prefix = $"fog-{owner}-{Environment.ProcessId}-";
+        var mounts = ReadMounts();
+        try
+        {
+            ControlGroups? groups = GroupsV1.Open(mounts) is { } first ? new GroupsV1(first) { Prefix = prefix }
+                : GroupsV2.Open(mounts) is { } second ? new GroupsV2(second) { Prefix = prefix }
+                : null;
+            if (groups is null)
+            {
+                whyNot = "no writable control group hierarchy with memory and pids";
+                return null;
+            }
+            groups.Sweep($"fog-{owner}-");
+            var trial = groups.Rent();
+            trial.Limit(64 << 20, 8);
+            _ = trial.Usage();
+            groups.Return(trial);
+            whyNot = null;
+            return groups;
+        }
+        catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
+        {
+            whyNot = refused.Message;
+            return null;
+        }
+    }
+
+    /// <summary>A group without limits and without processes.</summary>
+    public ControlGroup Rent()
+    {
+        if (!_free.TryTake(out var group))
+            group = Create($"{Prefix}{Interlocked.Increment(ref _count)}");
+        group.Mark();
+        return group;
+    }
+
+    /// <summary>Takes back a group whose processes are gone.</summary>
+    public void Return(ControlGroup group)
+    {
+        if (group.Processes().Count > 0)
+            _stuck.Add(group);
+        else if (Reusable)
+            _free.Add(group);
+        else if (!group.TryRemove())
+            _stuck.Add(group);
+    }
+
+    public void Dispose()
+    {
+        foreach (var group in _free.Concat(_stuck))
+        {
+            foreach (var process in group.Processes())
+                Native.Kill(process);
+            // A killed process leaves its group a moment later.
+            var tries = 0;
+            while (!group.TryRemove() && tries++ < 200)
+                Thread.Yield();
+        }
+        _free.Clear();
+        _stuck.Clear();
+        Closed();
+    }
+
+    protected virtual void Closed()
+    {
+    }
+
+    /// <summary>Ends and removes what an earlier agent of the same state folder left: its process id is in the name and no longer runs an agent.</summary>
+    private void Sweep(string mine)
+    {
+        foreach (var parent in Parents)
+            foreach (var folder in Directory.EnumerateDirectories(parent, mine + "*"))
+            {
+                var owner = Path.GetFileName(folder)[mine.Length..].Split('-')[0];
+                if (!int.TryParse(owner, CultureInfo.InvariantCulture, out var process) || process == Environment.ProcessId || Directory.Exists($"/proc/{process}"))
+                    continue;
+                foreach (var line in File.ReadLines(Path.Combine(folder, "cgroup.procs")))
+                    Native.Kill(int.Parse(line, CultureInfo.InvariantCulture));
+                try
+                {
+                    Directory.Delete(folder);
+                }
+                catch (IOException)
+                {
+                    // Its last process is still dying; the next start finds it again.
+                    continue;
+                }
+            }
+    }
+
+    private sealed record Mount(string Type, string Root, string Point, string[] Controllers);
+
+    private static List<Mount> ReadMounts()
+    {
+        // "36 35 98:0 /root /point options - type source superoptions"
+        var mounts = new List<Mount>();
+        foreach (var line in File.ReadLines("/proc/self/mountinfo"))
+        {
+            var fields = line.Split(' ');
+            var dash = Array.IndexOf(fields, "-");
+            if (dash > 0 && fields.Length > dash + 3 && fields[dash + 1] is "cgroup" or "cgroup2")
+                mounts.Add(new Mount(fields[dash + 1], fields[3], fields[4], fields[dash + 3].Split(',')));
+        }
+        return mounts;
+    }
+
+    /// <summary>This process's own folder in a hierarchy; controller is empty for version 2.</summary>
+    private static string? OwnFolder(List<Mount> mounts, string controller)
+    {
+        var mount = mounts.Find(m => controller.Length == 0 ? m.Type == "cgroup2" : m.Type == "cgroup" && m.Controllers.Contains(controller));
+        if (mount is null)
+            return null;
+        foreach (var line in File.ReadLines("/proc/self/cgroup"))
+        {
+            var fields = line.Split(':', 3);
+            if (controller.Length == 0 ? fields[1].Length > 0 : !fields[1].Split(',').Contains(controller))
+                continue;
+            var path = mount.Root != "/" && fields[2].StartsWith(mount.Root, StringComparison.Ordinal) ? fields[2][mount.Root.Length..] : fields[2];
+            var folder = Path.Combine(mount.Point, path.TrimStart('/'));
+            return Directory.Exists(folder) ? folder : mount.Point;
+        }
+        return null;
+    }
+
+    private sealed class GroupsV1(IReadOnlyDictionary<string, string> own) : ControlGroups
+    {
+        protected override bool Reusable => true;
+
+        protected override IReadOnlyList<string> Parents => [.. own.Values];
+
+        public static Dictionary<string, string>? Open(List<Mount> mounts)
+        {
+            var own = new Dictionary<string, string>();
+            foreach (var controller in (ReadOnlySpan<string>)["memory", "pids", "cpuacct"])
+                if (OwnFolder(mounts, controller) is { } folder)
+                    own[controller] = folder;
+            return own.ContainsKey("memory") && own.ContainsKey("pids") ? own : null;
+        }
+
+        protected override ControlGroup Create(string name) =>
+            new GroupV1(own.ToDictionary(pair => pair.Key, pair => Directory.CreateDirectory(Path.Combine(pair.Value, name)).FullName));
+    }
+
+    private sealed class GroupV1(Dictionary<string, string> folders) : ControlGroup
+    {
+        private readonly string _memory = folders["memory"];
+        private readonly string _pids = folders["pids"];
+        private readonly string? _cpu = folders.GetValueOrDefault("cpuacct");
+
+        public override IReadOnlyList<string> EntryFiles { get; } = [.. folders.Values.Select(folder => Path.Combine(folder, "cgroup.procs"))];
+
+        public override void Limit(long memoryBytes, int processes)
+        {
+            string plain = Path.Combine(_memory, "memory.limit_in_bytes"), withSwap = Path.Combine(_memory, "memory.memsw.limit_in_bytes");
+            var value = memoryBytes.ToString(CultureInfo.InvariantCulture);
+            // The limit with swap may never be below the plain one, so it is lifted first and lowered last.
+            if (File.Exists(withSwap))
+                File.WriteAllText(withSwap, "-1");
+            File.WriteAllText(plain, value);
+            if (File.Exists(withSwap))
+                File.WriteAllText(withSwap, value);
+            File.WriteAllText(Path.Combine(_memory, "memory.max_usage_in_bytes"), "0");
+            File.WriteAllText(Path.Combine(_pids, "pids.max"), processes.ToString(CultureInfo.InvariantCulture));
+        }
+
+        public override IReadOnlyList<int> Processes() => [.. folders.Values.SelectMany(ProcessesIn).Distinct()];
+
+        protected override GroupUsage Read() => new(
+            Number(Path.Combine(_memory, "memory.usage_in_bytes")),
+            Number(Path.Combine(_memory, "memory.max_usage_in_bytes")),
+            _cpu is null ? TimeSpan.Zero : TimeSpan.FromTicks(Number(Path.Combine(_cpu, "cpuacct.usage")) / 100),
+            Field(Path.Combine(_memory, "memory.oom_control"), "oom_kill"),
+            Field(Path.Combine(_pids, "pids.events"), "max"));
+
+        public override bool TryRemove() => folders.Values.Aggregate(true, (all, folder) => TryRemove(folder) && all);
+    }
+
+    private sealed class GroupsV2(string own) : ControlGroups
+    {
+        protected override bool Reusable => false;
+
+        protected override IReadOnlyList<string> Parents => [own];
+
+        /// <summary>
+        /// A version 2 group with controllers enabled for its children may hold no processes itself. So the agent moves into a leaf of its own,
+        /// which it may do only when the group is its alone (a service with <c>Delegate=yes</c>): other people's processes are not moved.
+        /// </summary>
+        public static string? Open(List<Mount> mounts)
+        {
+            if (OwnFolder(mounts, "") is not { } own)
+                return null;
+            // After a restart within the service the group is still the leaf's parent.
+            if (Path.GetFileName(own) == "fog-agent")
+                own = Path.GetDirectoryName(own)!;
+            var offered = File.ReadAllText(Path.Combine(own, "cgroup.controllers")).Split((char[])[' ', '\n'], StringSplitOptions.RemoveEmptyEntries);
+            if (!offered.Contains("memory") || !offered.Contains("pids"))
+                return null;
+            var isRoot = !File.Exists(Path.Combine(own, "cgroup.type"));
+            var inside = File.ReadLines(Path.Combine(own, "cgroup.procs")).ToList();
+            if (!isRoot && inside.Count > 0)
+            {
+                if (inside is not [var only] || only != Environment.ProcessId.ToString(CultureInfo.InvariantCulture))
+                    return null;
+                var leaf = Directory.CreateDirectory(Path.Combine(own, "fog-agent")).FullName;
+                File.WriteAllText(Path.Combine(leaf, "cgroup.procs"), "0");
+            }
+            File.WriteAllText(Path.Combine(own, "cgroup.subtree_control"), "+memory +pids");
+            return own;
+        }
+
+        protected override ControlGroup Create(string name) => new GroupV2(Directory.CreateDirectory(Path.Combine(own, name)).FullName);
+    }
+
+    private sealed class GroupV2(string folder) : ControlGroup
+    {
+        public override IReadOnlyList<string> EntryFiles { get; } = [Path.Combine(folder, "cgroup.procs")];
+
+        public override void Limit(long memoryBytes, int processes)
+        {
+            Set("memory.max", memoryBytes.ToString(CultureInfo.InvariantCulture));
+            Set("memory.swap.max", "0");
+            Set("memory.oom.group", "1");
+            Set("pids.max", processes.ToString(CultureInfo.InvariantCulture));
+        }
+
+        public override IReadOnlyList<int> Processes() => [.. ProcessesIn(folder)];
+
+        protected override GroupUsage Read()
+        {
+            var current = Number(Path.Combine(folder, "memory.current"));
+            var peak = Path.Combine(folder, "memory.peak");
+            return new GroupUsage(
+                current,
+                File.Exists(peak) ? Number(peak) : current,
+                TimeSpan.FromMicroseconds(Field(Path.Combine(folder, "cpu.stat"), "usage_usec")),
+                Field(Path.Combine(folder, "memory.events"), "oom_kill"),
+                Field(Path.Combine(folder, "pids.events"), "max"));
+        }
+
+        public override bool TryRemove() => TryRemove(folder);
+
+        // Kernels without swap accounting or before 4.19 lack one or the other.
+        private void Set(string file, string value)
+        {
+            var path = Path.Combine(folder, file);
+            if (File.Exists(path))
+                File.WriteAllText(path, value);
+        }
+    }
+}

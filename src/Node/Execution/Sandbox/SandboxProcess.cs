@@ -1,0 +1,131 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.RegularExpressions;
+
+namespace FogCompute.Node.Execution.Sandbox;
+
+/// <summary>How a sandboxed process ended. <see cref="SetUpFailed"/>: bubblewrap never got to start the program, which is the device's fault.</summary>
+internal readonly record struct SandboxEnd(int ExitCode, bool SetUpFailed);
+
+/// <summary>What an attempt used; the peak is null until something was measured.</summary>
+internal readonly record struct Usage(long MemoryBytes, long? PeakBytes, TimeSpan Cpu, int Threads, long OutOfMemoryKills, long RefusedForks);
+
+/// <summary>A running sandbox and everything in it. Disposing kills it, waits until its last process is gone and gives its resources back.</summary>
+internal sealed partial class SandboxProcess(
+    SandboxHost host, Process process, ControlGroup? group, uint? user, string? statusFile, string? optionsFile, string? mark) : IAsyncDisposable
+{
+    private TimeSpan _sampledCpu;
+    private long? _sampledPeak;
+    private bool _disposed;
+
+    public Stream Input => process.StandardInput.BaseStream;
+
+    public Stream Output => process.StandardOutput.BaseStream;
+
+    public Stream Error => process.StandardError.BaseStream;
+
+    /// <summary>Whether the kernel keeps the limits; else they are watched.</summary>
+    public bool HasGroup => group is not null;
+
+    public bool HasExited => process.HasExited;
+
+    /// <summary>User id the payload runs as when the agent is root.</summary>
+    public uint? User => user;
+
+    public void Limit(long memoryBytes, int processes) => group?.Limit(memoryBytes, processes);
+
+    /// <summary>Counts from now on: a warm runner's own start is not the attempt's.</summary>
+    public void Mark()
+    {
+        group?.Mark();
+        (_sampledCpu, _sampledPeak) = (TimeSpan.Zero, null);
+    }
+
+    /// <summary>Measures now.</summary>
+    public Usage Measure()
+    {
+        if (group is not null)
+        {
+            var used = group.Usage();
+            return new Usage(used.MemoryBytes, used.PeakBytes, used.Cpu, 0, used.OutOfMemoryKills, used.RefusedForks);
+        }
+        var seen = ProcessTree.Look(Members());
+        // CPU of processes that ended between two looks is in their parent's sum; a sum that shrinks is a torn look.
+        _sampledCpu = seen.Cpu > _sampledCpu ? seen.Cpu : _sampledCpu;
+        if (seen.Processes > 0)
+            _sampledPeak = Math.Max(_sampledPeak ?? 0, seen.ResidentBytes);
+        return new Usage(seen.ResidentBytes, _sampledPeak, _sampledCpu, seen.Threads, 0, 0);
+    }
+
+    public IReadOnlyList<int> Members() => group is not null ? group.Processes() : ProcessTree.Members(process.Id);
+
+    /// <summary>Ends everything. Returns at once; <see cref="EndAsync"/> tells when it has happened.</summary>
+    public void Kill()
+    {
+        if (mark is not null)
+            KillStrays();
+        if (!process.HasExited)
+            Native.Kill(process.Id);
+    }
+
+    /// <summary>Waits until the program has ended and no process of the sandbox is left.</summary>
+    public async Task<SandboxEnd> EndAsync(CancellationToken stop)
+    {
+        await process.WaitForExitAsync(stop);
+        // bwrap ends as soon as the program does; the kernel then ends the rest of the pid namespace, a moment later.
+        var init = InitProcess();
+        for (var wait = 0; wait < 5000 && StillThere(init); wait++)
+        {
+            if (mark is not null || wait > 500)
+                foreach (var stray in group?.Processes() ?? [])
+                    Native.Kill(stray);
+            await Task.Delay(TimeSpan.FromMilliseconds(1), host.Time, CancellationToken.None);
+        }
+        return new SandboxEnd(process.ExitCode, statusFile is not null && !ReadStatus().Contains("\"exit-code\"", StringComparison.Ordinal));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_disposed)
+            return;
+        _disposed = true;
+        Kill();
+        await EndAsync(CancellationToken.None);
+        foreach (var file in (ReadOnlySpan<string?>)[statusFile, optionsFile])
+            if (file is not null)
+                File.Delete(file);
+        process.Dispose();
+        host.TakeBack(group, user);
+    }
+
+    private bool StillThere(int? init)
+    {
+        if (group is not null)
+            return group.Processes().Count > 0;
+        if (mark is not null)
+            return KillStrays();
+        return init is { } process && ProcessTree.IsAlive(process);
+    }
+
+    private bool KillStrays()
+    {
+        var any = false;
+        foreach (var stray in ProcessTree.Marked(mark!).Where(ProcessTree.IsAlive).ToList())
+        {
+            Native.Kill(stray);
+            any = true;
+        }
+        return any;
+    }
+
+    // bwrap writes {"child-pid": n, …} once the namespaces exist and {"exit-code": n} when a program that was really started has ended.
+    private int? InitProcess() =>
+        statusFile is not null && ChildPid().Match(ReadStatus()) is { Success: true } match
+            ? int.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture)
+            : null;
+
+    private string ReadStatus() => File.Exists(statusFile) ? File.ReadAllText(statusFile) : "";
+
+    [GeneratedRegex("\"child-pid\": ([0-9]+)", RegexOptions.NonBacktracking)]
+    private static partial Regex ChildPid();
+}

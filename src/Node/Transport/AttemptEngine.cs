@@ -1,0 +1,726 @@
+using FogCompute.Node.Execution;
+using FogCompute.Node.Policy;
+using FogCompute.Node.State;
+using FogCompute.Protocol;
+
+namespace FogCompute.Node.Transport;
+
+/// <summary>What the owner lends. The server places work by the same numbers.</summary>
+/// <param name="Slots">Attempts at once.</param>
+internal sealed record Offer(int Slots, int CpuMillicores, long MemoryBytes, bool Network);
+
+/// <summary>Counts for status and the log.</summary>
+internal sealed record EngineCounts(int Queued, int Running, int Uploading, int Reporting, long Succeeded, long Failed, long Evicted, long Other);
+
+/// <summary>
+/// Keeps the attempts of this device: accepts leases, runs them within the offer, stops them, and hands finished ones to the reporter. One lock
+/// guards the table and is held for moments only; no thread waits for an attempt.
+/// </summary>
+internal sealed class AttemptEngine : IDisposable
+{
+    /// <summary>How much of a log travels with progress and reports.</summary>
+    internal const int LogTailBytes = 16 * 1024;
+    private static readonly TimeSpan LogLookPeriod = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan LeastStageOut = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan ExtensionPeriod = TimeSpan.FromSeconds(10);
+
+    private readonly Offer _offer;
+    private readonly StateFolder _folder;
+    private readonly Journal _journal;
+    private readonly IAttemptExecutor _executor;
+    private readonly ArtifactStore _artifacts;
+    private readonly DeviceIdentity _identity;
+    private readonly TimeProvider _clock;
+    private readonly NodeLog _log;
+    private readonly Action<LiveAttempt> _report;
+
+    private readonly Lock _gate = new();
+    private readonly Dictionary<Guid, LiveAttempt> _attempts = [];
+    private readonly LinkedList<LiveAttempt> _queue = [];
+    private readonly Queue<Guid> _settledOrder = new();
+    private readonly HashSet<Guid> _settled = [];
+    private readonly CancellationTokenSource _closing = new();
+    private int _running;
+    private int _cpu;
+    private long _memory;
+    private bool _takesWork = true;
+    private string? _refusal;
+    private double _share = 1;
+    private long _lastExtension;
+    private int _inFlight;
+    private long _succeeded, _failed, _evicted, _other;
+
+    /// <param name="report">Takes finished attempts; never blocks.</param>
+    public AttemptEngine(Offer offer, StateFolder folder, Journal journal, IAttemptExecutor executor, ArtifactStore artifacts,
+        DeviceIdentity identity, TimeProvider clock, NodeLog log, Action<LiveAttempt> report)
+    {
+        _offer = offer;
+        _folder = folder;
+        _journal = journal;
+        _executor = executor;
+        _artifacts = artifacts;
+        _identity = identity;
+        _clock = clock;
+        _log = log;
+        _report = report;
+        _lastExtension = clock.GetTimestamp();
+    }
+
+    /// <summary>Slots under the present limits, at least one.</summary>
+    public int Slots
+    {
+        get
+        {
+            lock (_gate)
+                return Math.Max(1, (int)(_offer.Slots * _share));
+        }
+    }
+
+    /// <summary>Attempts that hold CPU now.</summary>
+    public int Running
+    {
+        get
+        {
+            lock (_gate)
+                return _running;
+        }
+    }
+
+    public EngineCounts Counts()
+    {
+        lock (_gate)
+        {
+            int uploading = 0, reporting = 0;
+            foreach (var attempt in _attempts.Values)
+                if (attempt.Phase == AttemptPhase.Uploading)
+                    uploading++;
+                else if (attempt.Phase == AttemptPhase.Reporting)
+                    reporting++;
+            return new EngineCounts(_queue.Count, _running, uploading, reporting, _succeeded, _failed, _evicted, _other);
+        }
+    }
+
+    /// <summary>Snapshot for status: id, job, phase, start.</summary>
+    public IReadOnlyList<(Guid Attempt, Guid Job, AttemptPhase Phase, DateTimeOffset? Started)> List(int most)
+    {
+        lock (_gate)
+            return [.. _attempts.Values.Take(most).Select(a => (a.Id, a.Lease.JobId, a.Phase, a.StartedAt))];
+    }
+
+    /// <summary>Takes up what a former process of this state folder left.</summary>
+    public void Resume(JournalContents contents)
+    {
+        var resumed = 0;
+        lock (_gate)
+        {
+            foreach (var result in contents.Reports)
+            {
+                var attempt = new LiveAttempt(PlaceholderLease(result.Report)) { Phase = AttemptPhase.Uploading, Result = result, Stop = new CancellationTokenSource() };
+                _attempts[attempt.Id] = attempt;
+                Launch(() => DeliverAsync(attempt, result));
+            }
+            foreach (var stored in contents.Leases)
+            {
+                var left = stored.ExpiresAt - _clock.GetUtcNow();
+                if (left <= TimeSpan.Zero)
+                {
+                    _journal.Forget(stored.Lease.AttemptId);
+                    continue;
+                }
+                // A clock that was set back must not prolong a lease beyond what the server gave.
+                Admit(stored.Lease, Math.Min(left.TotalSeconds, Math.Max(stored.Lease.ExpiresInSeconds, 600)));
+                resumed++;
+            }
+            StartQueued();
+        }
+        if (resumed + contents.Reports.Count > 0)
+            _log.Info("resumed", "Took up the work of the process before.", ("leases", resumed), ("unsent_results", contents.Reports.Count));
+    }
+
+    /// <summary>The attempts to name in a poll, running ones first, at most 1 024.</summary>
+    public List<HeldLease> Held()
+    {
+        lock (_gate)
+            return [.. _attempts.Values.OrderBy(a => a.Phase == AttemptPhase.Reporting).Take(1024).Select(a => new HeldLease(a.Id, a.Lease.Epoch))];
+    }
+
+    /// <summary>Takes in an answer to a poll. Leases that are known already are not run twice.</summary>
+    /// <param name="held">What the poll named; these are renewed.</param>
+    /// <returns>How many leases and revocations were news.</returns>
+    public int Handle(LeasePollResponse response, IReadOnlyList<HeldLease> held)
+    {
+        var news = 0;
+        lock (_gate)
+        {
+            var now = _clock.GetTimestamp();
+            var until = now + Ticks(response.LeaseSeconds);
+            foreach (var (id, _) in held)
+                if (_attempts.TryGetValue(id, out var attempt))
+                    attempt.ExpiresAt = Math.Max(attempt.ExpiresAt, until);
+            news += Revoke(response.Revoked);
+
+            var accepted = false;
+            foreach (var lease in response.Leases)
+            {
+                if (_attempts.TryGetValue(lease.AttemptId, out var known))
+                {
+                    known.ExpiresAt = Math.Max(known.ExpiresAt, now + Ticks(lease.ExpiresInSeconds));
+                    continue;
+                }
+                if (_settled.Contains(lease.AttemptId))
+                    continue;
+                _journal.Accepted(new StoredLease(lease, _clock.GetUtcNow().AddSeconds(lease.ExpiresInSeconds)));
+                Admit(lease, lease.ExpiresInSeconds);
+                accepted = true;
+                news++;
+            }
+            if (_clock.GetElapsedTime(_lastExtension, now) >= ExtensionPeriod && held.Count > 0)
+            {
+                _journal.Extended(_clock.GetUtcNow().AddSeconds(response.LeaseSeconds));
+                _lastExtension = now;
+            }
+            if (accepted)
+                // One write for the whole batch, before any of it acts.
+                _journal.Flush(toDisk: false);
+            StartQueued();
+        }
+        return news;
+    }
+
+    /// <summary>Stops attempts the server took back.</summary>
+    public int Revoke(IReadOnlyList<Revocation> revoked)
+    {
+        var stopped = 0;
+        lock (_gate)
+            foreach (var (id, reason) in revoked)
+                // A finished one stays: the acknowledgement of its report says what became of it.
+                if (_attempts.TryGetValue(id, out var attempt) && attempt.Phase != AttemptPhase.Reporting)
+                {
+                    StopLocked(attempt, AttemptOutcomes.Cancelled, reason);
+                    stopped++;
+                }
+        return stopped;
+    }
+
+    /// <summary>Obeys the harvest policy.</summary>
+    public void Apply(HarvestVerdict verdict, double share)
+    {
+        lock (_gate)
+        {
+            _takesWork = verdict.TakesWork;
+            _refusal = verdict.Reason;
+            _share = Math.Clamp(share, 0, 1);
+            if (!_takesWork)
+            {
+                var reason = verdict.Reason ?? "policy";
+                foreach (var queued in _queue.ToList())
+                    StopLocked(queued, AttemptOutcomes.Evicted, reason);
+                if (verdict.StopRunning)
+                    foreach (var attempt in _attempts.Values.Where(a => a.IsActive).ToList())
+                        StopLocked(attempt, AttemptOutcomes.Evicted, reason);
+            }
+            StartQueued();
+        }
+    }
+
+    /// <summary>Stops attempts whose lease lapsed without contact to the control plane. Finished ones go on being delivered.</summary>
+    public void StopExpired()
+    {
+        lock (_gate)
+        {
+            var now = _clock.GetTimestamp();
+            foreach (var attempt in _attempts.Values.Where(a => a.Phase is AttemptPhase.Queued or AttemptPhase.Staging or AttemptPhase.Running && a.ExpiresAt <= now).ToList())
+            {
+                _log.Warning("lease_expired", "A lease lapsed without word from the control plane; its attempt is stopped.", ("attempt", attempt.Id));
+                StopLocked(attempt, AttemptOutcomes.Evicted, "lease_expired");
+            }
+        }
+    }
+
+    /// <summary>Takes no more work and stops what runs.</summary>
+    public void StopAll(string outcome, string reason)
+    {
+        lock (_gate)
+        {
+            _takesWork = false;
+            _refusal = reason;
+            foreach (var attempt in _attempts.Values.Where(a => a.Phase is AttemptPhase.Queued || a.IsActive).ToList())
+                StopLocked(attempt, outcome, reason);
+        }
+    }
+
+    /// <summary>Takes no more work; what runs goes on.</summary>
+    public void Close(string reason)
+    {
+        lock (_gate)
+        {
+            _takesWork = false;
+            _refusal = reason;
+        }
+    }
+
+    /// <summary>Gives up uploads that are still under way; they stay in the journal.</summary>
+    public Task AbandonAsync() => _closing.CancelAsync();
+
+    /// <summary>Number of attempts whose own task has not ended.</summary>
+    public int InFlight => Volatile.Read(ref _inFlight);
+
+    /// <summary>The control plane settled this attempt.</summary>
+    public void Settle(Guid id)
+    {
+        lock (_gate)
+            SettleLocked(id);
+    }
+
+    /// <summary>Progress worth telling: changes of phase and log growth, for attempts that still run.</summary>
+    public List<(LiveAttempt Attempt, AttemptProgress Progress, AttemptPhase Phase)> CollectProgress(int most)
+    {
+        List<(LiveAttempt Attempt, AttemptPhase Phase, bool Look)> candidates = [];
+        lock (_gate)
+        {
+            var now = _clock.GetTimestamp();
+            foreach (var attempt in _attempts.Values)
+            {
+                if (candidates.Count == most)
+                    break;
+                if (!attempt.IsActive && attempt.Phase != AttemptPhase.Uploading)
+                    continue;
+                var look = !attempt.IsTrivial && attempt.Phase == AttemptPhase.Running && now >= attempt.NextLogLook;
+                if (look)
+                    attempt.NextLogLook = now + (long)(LogLookPeriod.TotalSeconds * _clock.TimestampFrequency);
+                if (look || attempt.ToldPhase != attempt.Phase)
+                    candidates.Add((attempt, attempt.Phase, look));
+            }
+        }
+        var items = new List<(LiveAttempt, AttemptProgress, AttemptPhase)>();
+        foreach (var (attempt, phase, look) in candidates)
+        {
+            var bytes = look ? LogTail.Length(_folder.Logs(attempt.Id)) : attempt.ToldLogBytes;
+            if (attempt.ToldPhase == phase && bytes == attempt.ToldLogBytes)
+                continue;
+            items.Add((attempt, new AttemptProgress
+            {
+                AttemptId = attempt.Id,
+                Epoch = attempt.Lease.Epoch,
+                State = phase switch { AttemptPhase.Staging => "staging", AttemptPhase.Running => "running", _ => "uploading" },
+                StartedAt = attempt.StartedAt,
+                LogTail = bytes != attempt.ToldLogBytes ? LogTail.Read(_folder.Logs(attempt.Id), LogTailBytes) : null,
+                LogBytes = bytes,
+            }, phase));
+        }
+        return items;
+    }
+
+    /// <summary>The control plane has this progress.</summary>
+    public void MarkTold(List<(LiveAttempt Attempt, AttemptProgress Progress, AttemptPhase Phase)> items)
+    {
+        lock (_gate)
+            foreach (var (attempt, progress, phase) in items)
+                (attempt.ToldPhase, attempt.ToldLogBytes) = (phase, progress.LogBytes);
+    }
+
+    public void Dispose() => _closing.Dispose();
+
+    private long Ticks(double seconds) => (long)(seconds * _clock.TimestampFrequency);
+
+    private void Admit(LeaseMessage lease, double seconds)
+    {
+        var attempt = new LiveAttempt(lease) { ExpiresAt = _clock.GetTimestamp() + Ticks(seconds) };
+        _attempts[attempt.Id] = attempt;
+        if (Decline(lease) is { } why)
+        {
+            Conclude(attempt, AttemptOutcomes.Declined, why.Reason, why.Message);
+            return;
+        }
+        if (!_takesWork)
+        {
+            Conclude(attempt, AttemptOutcomes.Evicted, _refusal ?? "policy", "The machine does not take work now.");
+            return;
+        }
+        _queue.AddLast(attempt);
+    }
+
+    private (string Reason, string Message)? Decline(LeaseMessage lease)
+    {
+        if (!_executor.PayloadKinds.Contains(lease.Payload.Kind))
+            return ("runtime_missing", $"This device runs {string.Join(", ", _executor.PayloadKinds)}, not {lease.Payload.Kind}.");
+        if (lease.Network == "full" && !_offer.Network)
+            return ("network_not_offered", "The owner of this device does not let jobs use the network.");
+        if (lease.CpuMillicores > _offer.CpuMillicores || lease.MemoryBytes > _offer.MemoryBytes)
+            return ("insufficient_capacity",
+                $"The attempt needs {lease.CpuMillicores} millicores and {lease.MemoryBytes >> 20} MiB; this device offers {_offer.CpuMillicores} and {_offer.MemoryBytes >> 20}.");
+        return null;
+    }
+
+    private void StartQueued()
+    {
+        while (_takesWork && _queue.First is { } first)
+        {
+            var attempt = first.Value;
+            // First come, first served: small ones do not overtake a large one, or it would wait for ever.
+            var fits = _running == 0
+                || (_running < Math.Max(1, (int)(_offer.Slots * _share))
+                    && _cpu + attempt.Lease.CpuMillicores <= _offer.CpuMillicores * _share
+                    && _memory + attempt.Lease.MemoryBytes <= _offer.MemoryBytes);
+            if (!fits)
+                return;
+            _queue.RemoveFirst();
+            attempt.HoldsRoom = true;
+            _running++;
+            _cpu += attempt.Lease.CpuMillicores;
+            _memory += attempt.Lease.MemoryBytes;
+            attempt.Stop = new CancellationTokenSource();
+            attempt.Phase = attempt.IsTrivial ? AttemptPhase.Running : AttemptPhase.Staging;
+            attempt.StartedAt = attempt.IsTrivial ? _clock.GetUtcNow() : null;
+            Launch(() => RunAsync(attempt));
+        }
+    }
+
+    private void Launch(Func<Task> work)
+    {
+        Interlocked.Increment(ref _inFlight);
+        _ = Task.Run(async () =>
+        {
+            try
+            {
+                await work();
+            }
+            catch (Exception error)
+            {
+                _log.Error("agent_fault", $"An attempt could not be handled: {error}");
+            }
+            finally
+            {
+                Interlocked.Decrement(ref _inFlight);
+            }
+        });
+    }
+
+    private void StopLocked(LiveAttempt attempt, string outcome, string reason)
+    {
+        if (attempt.StopAs is not null)
+            return;
+        attempt.StopAs = (outcome, reason);
+        if (attempt.Phase == AttemptPhase.Queued)
+        {
+            _queue.Remove(attempt);
+            Conclude(attempt, outcome, reason, "Stopped before it started.");
+            return;
+        }
+        var stop = attempt.Stop;
+        if (stop is not null)
+            // Not under the lock and not on this thread: the executor's callbacks may take a while.
+            _ = Task.Run(stop.Cancel);
+    }
+
+    private void ReleaseRoom(LiveAttempt attempt)
+    {
+        if (!attempt.HoldsRoom)
+            return;
+        attempt.HoldsRoom = false;
+        _running--;
+        _cpu -= attempt.Lease.CpuMillicores;
+        _memory -= attempt.Lease.MemoryBytes;
+    }
+
+    private void SettleLocked(Guid id)
+    {
+        if (!_attempts.Remove(id, out var attempt))
+            return;
+        ReleaseRoom(attempt);
+        _journal.Forget(id);
+        if (_settled.Add(id))
+            _settledOrder.Enqueue(id);
+        if (_settledOrder.Count > 8192)
+            _settled.Remove(_settledOrder.Dequeue());
+        if (!attempt.IsTrivial)
+            _folder.Remove(id);
+    }
+
+    private static LeaseMessage PlaceholderLease(AttemptReport report) => new()
+    {
+        AttemptId = report.AttemptId, Epoch = report.Epoch, JobId = Guid.Empty, TaskIndex = 0, TaskCount = 1, Replica = 0, ExpiresInSeconds = 0,
+        Payload = new PayloadSpec { Kind = "finished" }, Limits = new LimitsSpec(), CpuMillicores = 0, MemoryBytes = 0,
+        Isolation = IsolationLevels.Process, Network = "none",
+    };
+
+    /// <summary>Ends an attempt that left no files.</summary>
+    private void Conclude(LiveAttempt attempt, string outcome, string reason, string message)
+    {
+        var now = _clock.GetUtcNow();
+        Finish(attempt, new PendingReport(new AttemptReport
+        {
+            AttemptId = attempt.Id, Epoch = attempt.Lease.Epoch, Outcome = outcome, Reason = reason, Message = Shorten(message),
+            StartedAt = attempt.StartedAt, FinishedAt = now,
+        }, [], now));
+    }
+
+    private void Finish(LiveAttempt attempt, PendingReport result)
+    {
+        var signed = result with { Report = result.Report with { Signature = _identity.Sign(result.Report) } };
+        lock (_gate)
+        {
+            if (!_attempts.ContainsKey(attempt.Id))
+                return;
+            ReleaseRoom(attempt);
+            attempt.Phase = AttemptPhase.Reporting;
+            attempt.Result = signed;
+            switch (signed.Report.Outcome)
+            {
+                case AttemptOutcomes.Succeeded: _succeeded++; break;
+                case AttemptOutcomes.Failed or AttemptOutcomes.TimedOut: _failed++; break;
+                case AttemptOutcomes.Evicted: _evicted++; break;
+                default: _other++; break;
+            }
+            _journal.Done(signed);
+            StartQueued();
+        }
+        if (!attempt.IsTrivial)
+            _log.Debug("attempt_finished", "An attempt ended.", ("attempt", attempt.Id), ("outcome", signed.Report.Outcome), ("reason", signed.Report.Reason));
+        if (signed.Report.Outcome is AttemptOutcomes.DeviceError or AttemptOutcomes.Declined)
+            _log.Warning("attempt_" + signed.Report.Outcome, $"An attempt could not be done here: {signed.Report.Message}", ("attempt", attempt.Id), ("reason", signed.Report.Reason));
+        _report(attempt);
+    }
+
+    private async Task RunAsync(LiveAttempt attempt)
+    {
+        var lease = attempt.Lease;
+        var stop = attempt.Stop!.Token;
+        var work = _folder.Work(attempt.Id);
+        var logs = _folder.Logs(attempt.Id);
+        try
+        {
+            using var module = new Releaser();
+            // The lease must survive a power cut before anything is done under it; a kernel's lease may as well be given again.
+            if (lease.Payload.Kind != PayloadKinds.Builtin)
+                _journal.Flush(toDisk: true);
+            var result = attempt.IsTrivial ? null : await StageInAsync(attempt, work, logs, module, stop);
+            if (result is null)
+            {
+                if (!attempt.IsTrivial)
+                    lock (_gate)
+                    {
+                        attempt.Phase = AttemptPhase.Running;
+                        attempt.StartedAt = _clock.GetUtcNow();
+                    }
+                result = await _executor.RunAsync(new ExecutionRequest(lease, work, logs, module.Artifact?.Path), stop);
+            }
+            await ConcludeRunAsync(attempt, result, work, logs);
+        }
+        catch (Exception error)
+        {
+            _log.Error("attempt_fault", $"The agent failed at an attempt: {error}", ("attempt", attempt.Id));
+            var (outcome, reason) = attempt.StopAs ?? (AttemptOutcomes.DeviceError, "agent_error");
+            Conclude(attempt, outcome, reason, $"The agent on the device failed: {error.Message}");
+        }
+        finally
+        {
+            if (!attempt.IsTrivial && Directory.Exists(work))
+                TryDelete(work);
+        }
+    }
+
+    private sealed class Releaser : IDisposable
+    {
+        public ArtifactStore.Pinned? Artifact { get; set; }
+        public void Dispose() => Artifact?.Dispose();
+    }
+
+    private async Task<ExecutionResult?> StageInAsync(LiveAttempt attempt, string work, string logs, Releaser module, CancellationToken stop)
+    {
+        var lease = attempt.Lease;
+        var seconds = lease.Limits.StageInSeconds ?? 600;
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(seconds), _clock);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(stop, limit.Token);
+        try
+        {
+            Directory.CreateDirectory(work);
+            Directory.CreateDirectory(logs);
+            await _artifacts.StageAsync(lease.Inputs, attempt.Id, work, both.Token);
+            if (lease.Payload is { Kind: PayloadKinds.Wasm, Module: { } sha })
+                module.Artifact = await _artifacts.AcquireAsync(sha, attempt.Id, both.Token);
+            return null;
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            return Fault(AttemptOutcomes.Cancelled, "stopped", "Stopped while its inputs were fetched.");
+        }
+        catch (OperationCanceledException) when (limit.IsCancellationRequested)
+        {
+            return Fault(AttemptOutcomes.DeviceError, "stage_in_timeout", $"The inputs could not be fetched within {seconds} s.");
+        }
+        catch (InputMissingException error)
+        {
+            return Fault(AttemptOutcomes.Failed, "input_missing", error.Message);
+        }
+        catch (InputPathException error)
+        {
+            return Fault(AttemptOutcomes.Failed, "input_path", error.Message);
+        }
+        catch (Exception error) when (error is ControlPlaneException or InvalidDataException or IOException or UnauthorizedAccessException)
+        {
+            return Fault(AttemptOutcomes.DeviceError, "stage_in_failed", $"The inputs could not be laid out: {error.Message}");
+        }
+
+        static ExecutionResult Fault(string outcome, string reason, string message) => new() { Outcome = outcome, Reason = reason, Message = message };
+    }
+
+    private async Task ConcludeRunAsync(LiveAttempt attempt, ExecutionResult result, string work, string logs)
+    {
+        var lease = attempt.Lease;
+        var finished = _clock.GetUtcNow();
+        var (outcome, reason, message) = (result.Outcome, result.Reason, result.Message);
+        if (outcome == AttemptOutcomes.Cancelled)
+        {
+            // A success that beat the stop stays a success; a run that ended because of the stop takes the stop's words.
+            (outcome, reason) = attempt.StopAs ?? (AttemptOutcomes.DeviceError, "agent_error");
+            message = outcome == AttemptOutcomes.Evicted ? $"The device stopped it: {reason}." : message;
+        }
+
+        var files = new List<PendingFile>();
+        string? stdout = null, stderr = null, tail = null;
+        var logBytes = 0L;
+        var outputs = new List<OutputFile>();
+        if (!attempt.IsTrivial)
+        {
+            logBytes = LogTail.Length(logs);
+            tail = logBytes > 0 ? LogTail.Read(logs, LogTailBytes) : null;
+            if (outcome is AttemptOutcomes.Succeeded or AttemptOutcomes.Failed or AttemptOutcomes.TimedOut)
+            {
+                stdout = await AddLogAsync("stdout");
+                stderr = await AddLogAsync("stderr");
+            }
+        }
+        if (outcome == AttemptOutcomes.Succeeded && result.Outputs.Count > 0)
+        {
+            var outbox = _folder.Outbox(attempt.Id);
+            Directory.CreateDirectory(outbox);
+            foreach (var output in result.Outputs)
+            {
+                var target = Path.Combine(outbox, output.Sha256);
+                if (!File.Exists(target))
+                    File.Move(output.AbsolutePath, target);
+                files.Add(new PendingFile("output", output.Sha256, output.Sha256, output.Size));
+                outputs.Add(new OutputFile(output.Path, output.Sha256, output.Size));
+            }
+        }
+        var report = new AttemptReport
+        {
+            AttemptId = attempt.Id,
+            Epoch = lease.Epoch,
+            Outcome = outcome,
+            Reason = outcome == AttemptOutcomes.Succeeded ? null : reason ?? outcome,
+            Message = Shorten(outcome == AttemptOutcomes.Succeeded ? null : message),
+            ExitCode = result.ExitCode,
+            StartedAt = attempt.StartedAt,
+            FinishedAt = finished,
+            WallMs = (long)Math.Round(result.Wall.TotalMilliseconds),
+            CpuMs = (long)Math.Round(result.Cpu.TotalMilliseconds),
+            PeakMemoryBytes = result.PeakMemoryBytes,
+            OutputDigest = outcome == AttemptOutcomes.Succeeded ? OutputManifest.Digest(result.ExitCode ?? 0, stdout, outputs) : null,
+            Outputs = outputs,
+            StdoutSha256 = stdout,
+            StderrSha256 = stderr,
+            LogTail = tail,
+            LogBytes = logBytes,
+            Measurements = result.Measurements,
+        };
+        var pending = new PendingReport(report, files, finished.AddSeconds(lease.Limits.StageOutSeconds ?? 600));
+        if (files.Count == 0)
+        {
+            Finish(attempt, pending);
+            return;
+        }
+        lock (_gate)
+        {
+            ReleaseRoom(attempt);
+            attempt.Phase = AttemptPhase.Uploading;
+            _journal.Done(pending);
+            StartQueued();
+        }
+        _journal.Flush(toDisk: true);
+        TryDelete(work);
+        await DeliverAsync(attempt, pending);
+
+        async Task<string?> AddLogAsync(string kind)
+        {
+            var file = new FileInfo(Path.Combine(logs, kind));
+            if (!file.Exists || file.Length == 0)
+                return null;
+            var sha = await ArtifactStore.HashAsync(file.FullName, CancellationToken.None);
+            files.Add(new PendingFile(kind, kind, sha, file.Length));
+            return sha;
+        }
+    }
+
+    /// <summary>Uploads the files of a finished attempt, then hands its report over. Ends without a report when the agent closes: the journal keeps it.</summary>
+    private async Task DeliverAsync(LiveAttempt attempt, PendingReport pending)
+    {
+        var left = pending.StageOutUntil - _clock.GetUtcNow();
+        // After a restart there is always time for one real try.
+        using var limit = new CancellationTokenSource(left > LeastStageOut ? left : LeastStageOut, _clock);
+        var stop = attempt.Stop?.Token ?? CancellationToken.None;
+        using var any = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, stop, _closing.Token);
+        var report = pending.Report;
+        try
+        {
+            foreach (var file in pending.Files)
+            {
+                var path = file.Kind == "output" ? Path.Combine(_folder.Outbox(attempt.Id), file.File) : Path.Combine(_folder.Logs(attempt.Id), file.File);
+                try
+                {
+                    await _artifacts.UploadAsync(file.Sha256, attempt.Id, path, any.Token);
+                }
+                catch (UploadRefusedException error) when (report.Outcome != AttemptOutcomes.Succeeded)
+                {
+                    // The attempt failed anyway; without its whole log the last lines must do.
+                    _log.Warning("log_refused", error.Message, ("attempt", attempt.Id));
+                    report = Without(report, file.Kind);
+                }
+            }
+        }
+        catch (OperationCanceledException) when (_closing.IsCancellationRequested)
+        {
+            return;
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            var (outcome, reason) = attempt.StopAs ?? (AttemptOutcomes.Cancelled, "cancelled");
+            report = Spoilt(report, outcome, reason, "Stopped while its results were uploaded.");
+        }
+        catch (OperationCanceledException)
+        {
+            report = report.Outcome == AttemptOutcomes.Succeeded
+                ? Spoilt(report, AttemptOutcomes.DeviceError, "stage_out_timeout", "The results could not be uploaded in the time the job allows.")
+                : Without(Without(report, "stdout"), "stderr");
+        }
+        catch (Exception error) when (error is UploadRefusedException or ControlPlaneException or IOException or UnauthorizedAccessException)
+        {
+            report = Spoilt(report, AttemptOutcomes.DeviceError, "stage_out_failed", $"The results could not be uploaded: {error.Message}");
+        }
+        // No files any more: after a restart the report goes out at once.
+        Finish(attempt, pending with { Report = report, Files = [] });
+
+        static AttemptReport Without(AttemptReport report, string kind) =>
+            kind == "stdout" ? report with { StdoutSha256 = null } : report with { StderrSha256 = null };
+        static AttemptReport Spoilt(AttemptReport report, string outcome, string reason, string message) => report with
+        {
+            Outcome = outcome, Reason = reason, Message = Shorten(message), OutputDigest = null, Outputs = [], StdoutSha256 = null, StderrSha256 = null,
+        };
+    }
+
+    private void TryDelete(string folder)
+    {
+        try
+        {
+            if (Directory.Exists(folder))
+                Directory.Delete(folder, recursive: true);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            _log.Warning("leftover", $"A work folder could not be removed now and will be at the next start: {error.Message}", ("folder", folder));
+        }
+    }
+
+    private static string? Shorten(string? message) => message is { Length: > 500 } ? message[..499] + "…" : message;
+}

@@ -1,0 +1,55 @@
+using FogCompute.Node.State;
+using FogCompute.Protocol;
+
+namespace FogCompute.Node.Transport;
+
+/// <summary>Where an attempt is on this machine.</summary>
+internal enum AttemptPhase
+{
+    /// <summary>Accepted, waits for room.</summary>
+    Queued,
+
+    /// <summary>Inputs are fetched.</summary>
+    Staging,
+    Running,
+
+    /// <summary>The run is over, files are on their way.</summary>
+    Uploading,
+
+    /// <summary>Waits for the acknowledgement of its report.</summary>
+    Reporting,
+}
+
+/// <summary>An attempt that this agent knows. Its members are changed under the engine's lock only.</summary>
+internal sealed class LiveAttempt(LeaseMessage lease)
+{
+    public LeaseMessage Lease { get; } = lease;
+    public Guid Id => Lease.AttemptId;
+    public AttemptPhase Phase { get; set; }
+
+    /// <summary>Timestamp of the agent's monotonic clock at which the lease lapses.</summary>
+    public long ExpiresAt { get; set; }
+    public DateTimeOffset? StartedAt { get; set; }
+    public CancellationTokenSource? Stop { get; set; }
+
+    /// <summary>Outcome and reason of a stop that somebody asked for; the first one counts.</summary>
+    public (string Outcome, string Reason)? StopAs { get; set; }
+
+    /// <summary>Whether the attempt holds CPU and memory of the offer.</summary>
+    public bool HoldsRoom { get; set; }
+    public PendingReport? Result { get; set; }
+
+    /// <summary>What the control plane was last told.</summary>
+    public AttemptPhase? ToldPhase { get; set; }
+    public long ToldLogBytes { get; set; }
+    public long NextLogLook { get; set; }
+
+    /// <summary>
+    /// A kernel that touches no file and leaves nothing behind. Such tasks come by the thousand: they get no folders and no disk flush, because
+    /// losing one only means that it is leased again.
+    /// </summary>
+    public bool IsTrivial => Lease.Payload is { Kind: PayloadKinds.Builtin, Kernel: BuiltinKernels.Noop } && Lease.Inputs.Count == 0;
+
+    /// <summary>Whether payload processes or kernels may be at work.</summary>
+    public bool IsActive => Phase is AttemptPhase.Staging or AttemptPhase.Running;
+}

@@ -1,0 +1,257 @@
+using System.Collections.Concurrent;
+using FogCompute.Application.Common.Messaging;
+using FogCompute.Application.Common.Security;
+using FogCompute.Infrastructure.Persistence;
+using FogCompute.Infrastructure.RecurringJobs;
+using FogCompute.Testing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace FogCompute.Infrastructure.IntegrationTests.Persistence.Platform;
+
+[TestFixture]
+public sealed class RecurringJobsTests
+{
+    private static readonly TimeSpan Hour = TimeSpan.FromHours(1);
+
+    private TestDatabase _database = null!;
+
+    [SetUp]
+    public async Task SetUp() => _database = await TestDatabase.CreateAsync();
+
+    [TearDown]
+    public async Task TearDown() => await _database.DisposeAsync();
+
+    [Test]
+    public async Task Runs_at_start_then_by_its_period_as_the_system_caller()
+    {
+        var time = new ManualTimeProvider();
+        var work = new TestWork();
+        using var host = await StartAsync(work, [Job("j", Hour)], time);
+        await Eventually.TrueAsync(() => work.RunsOf("j") == 1, "first run");
+        await Task.Delay(100);
+        time.Advance(Hour - TimeSpan.FromSeconds(1));
+        await Task.Delay(100);
+        Assert.That(work.RunsOf("j"), Is.EqualTo(1));
+        time.Advance(TimeSpan.FromSeconds(1));
+        await Eventually.TrueAsync(() => work.RunsOf("j") == 2, "second run");
+        Assert.That(work.Callers, Has.All.EqualTo(CallerKind.System));
+        await host.StopAsync();
+        Assert.That(await ScalarAsync("SELECT runs FROM platform.recurring_jobs WHERE name = 'j' AND last_error IS NULL AND failures = 0 AND last_finished_at >= last_started_at"), Is.EqualTo(2L));
+    }
+
+    [Test]
+    public async Task Runs_when_its_topic_is_signalled()
+    {
+        var work = new TestWork();
+        using var host = await StartAsync(work, [Job("j", Hour, "go")]);
+        await Eventually.TrueAsync(() => work.RunsOf("j") == 1, "first run");
+        for (var i = 2; i < 12; i++)
+        {
+            host.Services.GetRequiredService<ISignals>().Publish("go");
+            await Eventually.TrueAsync(() => work.RunsOf("j") == i, $"run {i}", seconds: 2);
+        }
+        await host.StopAsync();
+    }
+
+    [Test]
+    public async Task A_signal_during_a_run_starts_another_one()
+    {
+        var work = new TestWork();
+        var inside = new SemaphoreSlim(0);
+        var go = new SemaphoreSlim(0);
+        work.Body = async (_, cancel) =>
+        {
+            inside.Release();
+            await go.WaitAsync(cancel);
+            return new TestAnswer(default, 0);
+        };
+        using var host = await StartAsync(work, [Job("j", Hour, "go")]);
+        await inside.WaitAsync();
+        host.Services.GetRequiredService<ISignals>().Publish("go");
+        go.Release();
+        Assert.That(await inside.WaitAsync(TimeSpan.FromSeconds(5)), Is.True);
+        go.Release();
+        await host.StopAsync();
+    }
+
+    [Test]
+    public async Task Runs_again_at_once_while_there_is_more_to_do()
+    {
+        var work = new TestWork();
+        work.Body = (_, _) => Task.FromResult(new TestAnswer(default, 0, MoreToDo: work.RunsOf("j") < 5));
+        using var host = await StartAsync(work, [Job("j", Hour)]);
+        await Eventually.TrueAsync(() => work.RunsOf("j") == 5, "five runs");
+        await Task.Delay(100);
+        Assert.That(work.RunsOf("j"), Is.EqualTo(5));
+        await host.StopAsync();
+    }
+
+    [Test]
+    public async Task A_storm_of_signals_is_bounded_and_its_last_signal_is_seen()
+    {
+        var work = new TestWork();
+        using var host = await StartAsync(work, [Job("j", Hour, "go")]);
+        await Eventually.TrueAsync(() => work.RunsOf("j") == 1, "first run");
+        var signals = host.Services.GetRequiredService<ISignals>();
+        var started = System.Diagnostics.Stopwatch.GetTimestamp();
+        while (System.Diagnostics.Stopwatch.GetElapsedTime(started).TotalSeconds < 1)
+        {
+            signals.Publish("go");
+            await Task.Yield();
+        }
+        var runs = work.RunsOf("j");
+        await TestContext.Out.WriteLineAsync($"{runs} runs in a second of constant signals");
+        Assert.That(runs, Is.InRange(20, 210));
+        await Task.Delay(300);
+        var calm = work.RunsOf("j");
+        signals.Publish("go");
+        await Eventually.TrueAsync(() => work.RunsOf("j") == calm + 1, "the last signal");
+        await host.StopAsync();
+    }
+
+    [Test]
+    public async Task A_failure_is_logged_recorded_and_tried_again_after_a_pause()
+    {
+        var work = new TestWork();
+        var log = new CollectingLogs();
+        work.Body = (_, _) => work.RunsOf("j") <= 3 ? throw new InvalidOperationException("broken gear") : Task.FromResult(new TestAnswer(default, 0));
+        using var host = await StartAsync(work, [Job("j", Hour)], configure: services => services.AddSingleton<ILoggerProvider>(log));
+        var health = host.Services.GetRequiredService<RecurringJobsHealth>();
+        await Eventually.TrueAsync(() => health.Jobs[0].LastError == "broken gear", "health shows it");
+        await Eventually.TrueAsync(async () => await ScalarAsync("SELECT last_error FROM platform.recurring_jobs WHERE name = 'j'") is "broken gear", "the table shows it");
+        await Eventually.TrueAsync(() => work.RunsOf("j") == 4 && health.Jobs[0].LastError is null, "recovered");
+        await Eventually.TrueAsync(
+            async () => await ScalarAsync("SELECT runs FROM platform.recurring_jobs WHERE name = 'j' AND failures = 3 AND last_error IS NULL") is 4L, "recorded");
+        Assert.That(log.Lines.Count(line => line.Level == LogLevel.Error && line.Failure?.Message == "broken gear"), Is.EqualTo(3));
+        await host.StopAsync();
+    }
+
+    [Test]
+    public async Task Runs_on_one_process_only_and_another_takes_over_when_it_ends()
+    {
+        var one = new TestWork();
+        var two = new TestWork();
+        var inFlight = 0;
+        var most = 0;
+        one.Body = two.Body = async (_, cancel) =>
+        {
+            var now = Interlocked.Increment(ref inFlight);
+            InterlockedMax(ref most, now);
+            await Task.Delay(5, cancel);
+            Interlocked.Decrement(ref inFlight);
+            return new TestAnswer(default, 0);
+        };
+        using var first = await StartAsync(one, [Job("j", TimeSpan.FromMilliseconds(20), "go")]);
+        await Eventually.TrueAsync(() => one.RunsOf("j") > 3, "the first leads");
+        using var second = await StartAsync(two, [Job("j", TimeSpan.FromMilliseconds(20), "go")]);
+        await Task.Delay(1500);
+        Assert.That(two.RunsOf("j"), Is.Zero);
+        Assert.That(second.Services.GetRequiredService<RecurringJobsHealth>().Jobs[0].IsLeader, Is.False);
+
+        var ended = System.Diagnostics.Stopwatch.GetTimestamp();
+        await first.StopAsync();
+        await Eventually.TrueAsync(() => two.RunsOf("j") > 0, "the second takes over", seconds: 5);
+        await TestContext.Out.WriteLineAsync($"taken over after {System.Diagnostics.Stopwatch.GetElapsedTime(ended).TotalMilliseconds:0} ms");
+        Assert.That(second.Services.GetRequiredService<RecurringJobsHealth>().Jobs[0].IsLeader, Is.True);
+        Assert.That(most, Is.EqualTo(1));
+        await second.StopAsync();
+    }
+
+    [Test]
+    public async Task A_signal_on_a_process_that_does_not_lead_reaches_the_one_that_does()
+    {
+        var one = new TestWork();
+        using var leader = await StartAsync(one, [Job("j", Hour, "go")]);
+        await Eventually.TrueAsync(() => one.RunsOf("j") == 1, "the first leads");
+        using var other = await StartAsync(new TestWork(), [Job("j", Hour, "go")]);
+        await Task.Delay(200);
+        other.Services.GetRequiredService<ISignals>().Publish("go");
+        await Eventually.TrueAsync(() => one.RunsOf("j") == 2, "the leader ran");
+        await Task.WhenAll(leader.StopAsync(), other.StopAsync());
+    }
+
+    [Test]
+    public async Task A_leader_that_loses_its_connection_stops_and_one_of_them_leads_again()
+    {
+        var work = new TestWork();
+        using var host = await StartAsync(work, [Job("j", TimeSpan.FromMilliseconds(50))]);
+        await Eventually.TrueAsync(() => work.RunsOf("j") > 2, "running");
+        Assert.That(await ScalarAsync("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'fogcompute recurring jobs' AND datname = current_database()"), Is.EqualTo(1L));
+        var health = host.Services.GetRequiredService<RecurringJobsHealth>();
+        await Eventually.TrueAsync(() => !health.Jobs[0].IsLeader, "stepped down");
+        var runs = work.RunsOf("j");
+        await Eventually.TrueAsync(() => work.RunsOf("j") > runs, "leads again", seconds: 5);
+        await host.StopAsync();
+    }
+
+    [Test]
+    public async Task Survives_an_outage_of_the_database_and_reports_it_once()
+    {
+        await using var database = await TestDatabase.CreatePrivateAsync();
+        var work = new TestWork();
+        var log = new CollectingLogs();
+        work.Body = async (run, cancel) => new TestAnswer(default, await run.Db.ScalarSqlAsync<int>("SELECT 1", cancel));
+        using var host = await StartAsync(work, [Job("j", TimeSpan.FromMilliseconds(50)), Job("k", TimeSpan.FromMilliseconds(50))], database: database,
+            configure: services => services.AddSingleton<ILoggerProvider>(log));
+        await Eventually.TrueAsync(() => work.RunsOf("j") > 2 && work.RunsOf("k") > 2, "running");
+        await database.RestartAsync(kill: true, downFor: TimeSpan.FromSeconds(2));
+        var (j, k) = (work.RunsOf("j"), work.RunsOf("k"));
+        await Eventually.TrueAsync(() => work.RunsOf("j") > j + 2 && work.RunsOf("k") > k + 2, "running again");
+        await host.StopAsync();
+        Assert.That(log.Lines.Count(line => line.Text.StartsWith("recurring_jobs_paused", StringComparison.Ordinal)), Is.EqualTo(1));
+        Assert.That(log.Lines.Count(line => line.Text.StartsWith("signals_disconnected", StringComparison.Ordinal)), Is.EqualTo(1));
+        Assert.That(log.Lines.Count(line => line.Text.StartsWith("recurring_jobs_outage ", StringComparison.Ordinal)), Is.LessThanOrEqualTo(1));
+    }
+
+    [Test]
+    public void Names_of_the_table_are_unique_and_so_are_their_locks()
+    {
+        Assert.That(RecurringJobTable.Rows.Select(job => job.Name), Is.Unique);
+        Assert.That(RecurringJobTable.Rows.Select(job => job.LockId), Is.Unique);
+        Assert.That(RecurringJobTable.Rows.Select(job => job.Why), Has.All.Not.Empty);
+    }
+
+    private static RecurringJob Job(string name, TimeSpan period, string? topic = null) =>
+        RecurringJob.Of(name, period, () => new TestCommand(name), "for the test", topic);
+
+    private Task<IHost> StartAsync(TestWork work, IReadOnlyList<RecurringJob> jobs, TimeProvider? time = null, TestDatabase? database = null, Action<IServiceCollection>? configure = null) =>
+        (database ?? _database).StartHostAsync(services =>
+        {
+            work.Register(services);
+            configure?.Invoke(services);
+        }, time, jobs);
+
+    private async Task<object?> ScalarAsync(string sql)
+    {
+        await using var command = _database.DataSource.CreateCommand(sql);
+        return await command.ExecuteScalarAsync();
+    }
+
+    private static void InterlockedMax(ref int target, int value)
+    {
+        int seen;
+        do
+            seen = target;
+        while (seen < value && Interlocked.CompareExchange(ref target, value, seen) != seen);
+    }
+
+    private sealed class CollectingLogs : ILoggerProvider, ILogger
+    {
+        public ConcurrentQueue<(LogLevel Level, string Text, Exception? Failure)> Lines { get; } = new();
+
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            Lines.Enqueue((logLevel, formatter(state, exception), exception));
+
+        public void Dispose()
+        {
+        }
+    }
+}

@@ -1,0 +1,427 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using FogCompute.Node.Execution;
+using FogCompute.Protocol;
+
+namespace FogCompute.Node.Tests.Execution;
+
+/// <summary>
+/// What a hostile or broken payload may not do, tried for real; once with limits kept by control groups and once by sampling. Without a working bubblewrap these tests
+/// fail, they are never skipped.
+/// </summary>
+[TestFixture(true)]
+[TestFixture(false)]
+public sealed class SandboxTests(bool controlGroups)
+{
+    private ExecutionBench _bench = null!;
+
+    [OneTimeSetUp]
+    public async Task Open()
+    {
+        _bench = await ExecutionBench.OpenAsync(o => o with { UseControlGroups = controlGroups });
+        Assert.That(_bench.Executor.Isolation, Does.Contain(IsolationLevels.Sandbox), string.Join(' ', _bench.Executor.Findings));
+    }
+
+    [OneTimeTearDown]
+    public async Task Close()
+    {
+        await _bench.DisposeAsync();
+        Assert.That(ExecutionBench.ProcessesNaming(_bench.Root), Is.Empty, "processes left behind");
+        Assert.That(ExecutionBench.ControlGroupsOfThisProcess(), Is.Empty, "control groups left behind");
+    }
+
+    [Test]
+    public async Task Runs_a_program_and_measures_it()
+    {
+        var result = await _bench.Sh("echo out; echo err >&2; i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; sleep 0.3; echo data > result.txt", l => l.Collecting("result.txt"));
+        Assert.Multiple(() =>
+        {
+            Assert.That(result.Outcome, Is.EqualTo(AttemptOutcomes.Succeeded), result.Message);
+            Assert.That(result.ExitCode, Is.Zero);
+            Assert.That(_bench.Stdout, Is.EqualTo("out\n"));
+            Assert.That(_bench.Stderr, Is.EqualTo("err\n"));
+            Assert.That(result.Outputs.Single().Path, Is.EqualTo("result.txt"));
+            Assert.That(result.Wall, Is.GreaterThan(TimeSpan.FromSeconds(0.3)));
+            Assert.That(result.Cpu, Is.GreaterThan(TimeSpan.FromMilliseconds(20)).And.LessThan(result.Wall));
+            Assert.That(result.PeakMemoryBytes, Is.GreaterThan(100_000));
+        });
+    }
+
+    [Test]
+    public async Task Gives_standard_input_arguments_and_only_the_agreed_environment()
+    {
+        Environment.SetEnvironmentVariable("FOG_SECRET_OF_THE_AGENT", "leak");
+        var result = await _bench.Run(["sh", "-c", "cat; printf '%s|' \"$@\"; env", "name", "a b", "$(id)", "*"], l => l with
+        {
+            Payload = l.Payload with { Stdin = "fed", Env = new Dictionary<string, string> { ["MINE"] = "x y", ["LD_LIBRARY_PATH"] = "/work" } },
+        });
+        Assert.That(result.Outcome, Is.EqualTo(AttemptOutcomes.Succeeded), result.Message + _bench.Stderr);
+        var said = _bench.Stdout;
+        Assert.That(said, Does.StartWith("feda b|$(id)|*|"));
+        var names = said[said.LastIndexOf('|')..].TrimStart('|').Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split('=')[0]);
+        Assert.That(names, Is.SubsetOf((string[])["PATH", "HOME", "TMPDIR", "LANG", "FOG_TASK_INDEX", "FOG_TASK_COUNT", "FOG_JOB_ID", "MINE", "LD_LIBRARY_PATH", "PWD", "OLDPWD", "SHLVL", "_"]));
+        Assert.That(said, Does.Contain("FOG_TASK_INDEX=3\n").And.Contain("FOG_TASK_COUNT=64\n").And.Contain("HOME=/work\n").And.Contain("MINE=x y\n"));
+    }
+
+    [Test]
+    public async Task Has_no_network()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var port = ((IPEndPoint)listener.LocalEndpoint).Port;
+        var connect = $"use Socket; socket(S,PF_INET,SOCK_STREAM,0) or die; connect(S,sockaddr_in({port},inet_aton('127.0.0.1'))) or die \"refused\"; print 'connected'";
+        var closed = await _bench.Run(["perl", "-e", connect]);
+        Assert.That(closed.Reason, Is.EqualTo(ExecutionReasons.ExitCode));
+        Assert.That(_bench.Stderr, Does.Contain("refused"));
+        Assert.That(listener.Pending(), Is.False);
+
+        var only = await _bench.Sh("cat /proc/net/dev | tail -n +3 | wc -l");
+        Assert.That((only.Outcome, _bench.Stdout.Trim()), Is.EqualTo((AttemptOutcomes.Succeeded, "1")), "only the loopback device");
+
+        // The same program connects where the job was granted the network: the refusal above is the sandbox's doing.
+        var open = await _bench.Run(["perl", "-e", connect], l => l with { Network = "full" });
+        Assert.That((open.Outcome, _bench.Stdout), Is.EqualTo((AttemptOutcomes.Succeeded, "connected")), _bench.Stderr);
+    }
+
+    [Test]
+    public async Task Sees_nothing_of_the_host_but_its_programs()
+    {
+        var secret = Path.Combine(_bench.Root, "secret");
+        await File.WriteAllTextAsync(secret, "secret");
+        foreach (var path in (string[])["/etc/shadow", "/root", "/home", "/var", "/boot", "/sys", "/run", "/mnt", "/proc/kcore", "/proc/sys/kernel/core_pattern", _bench.Root, secret, Path.Combine(_bench.Root, "state", "sandbox")])
+        {
+            var result = await _bench.Sh($"ls -A '{path}' 2>/dev/null | head -1; cat '{path}' >/dev/null && echo readable; true");
+            if (path is "/proc/sys/kernel/core_pattern")
+                continue;
+            Assert.That(_bench.Stdout, Does.Not.Contain("readable").And.Not.Contain("secret"), path);
+            Assert.That(result.Outcome, Is.EqualTo(AttemptOutcomes.Succeeded), path);
+        }
+        await _bench.Sh("ls -A /");
+        Assert.That(_bench.Stdout.Split('\n', StringSplitOptions.RemoveEmptyEntries), Is.SubsetOf((string[])["bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr", "etc", "proc", "dev", "tmp", "work"]));
+    }
+
+    [Test]
+    public async Task Does_not_see_other_attempts()
+    {
+        using var stop = new CancellationTokenSource();
+        var marker = Guid.NewGuid().ToString("N");
+        var other = _bench.Sh($"echo mine > {marker}; echo {marker} > /tmp/{marker}; sleep 19", stop: stop.Token);
+        var otherWork = _bench.LastWork;
+        await Eventually(() => File.Exists(Path.Combine(otherWork, marker)));
+        var result = await _bench.Sh($"find / -name '{marker}' -not -path '/proc/*' 2>/dev/null; grep -l {marker} /proc/[0-9]*/cmdline 2>/dev/null | grep -v self; ls /work /tmp; echo end");
+        Assert.That(result.Outcome, Is.EqualTo(AttemptOutcomes.Succeeded));
+        Assert.That(_bench.Stdout, Does.Not.Contain(marker + "\n/").And.EndsWith("end\n"));
+        Assert.That(_bench.Stdout, Does.Not.Contain("/work/" + marker).And.Not.Contain("/tmp/" + marker));
+        await stop.CancelAsync();
+        Assert.That((await other).Outcome, Is.EqualTo(AttemptOutcomes.Cancelled));
+    }
+
+    [Test]
+    public async Task Cannot_write_outside_its_folders()
+    {
+        foreach (var target in (string[])["/usr/fog", "/usr/bin/sh", "/etc/passwd", "/fog", "/bin/fog", "/dev/fog", "/proc/sys/kernel/core_pattern", "/proc/sysrq-trigger", "/sys/fog"])
+        {
+            var result = await _bench.Sh($"echo x > {target}");
+            Assert.That((result.Outcome, result.Reason), Is.EqualTo((AttemptOutcomes.Failed, ExecutionReasons.ExitCode)), target);
+        }
+        Assert.That(File.Exists("/usr/fog"), Is.False);
+        var own = await _bench.Sh("echo x > /tmp/a && echo x > /dev/shm/a && echo x > /work/a && echo x > ~/b && echo x > $TMPDIR/c");
+        Assert.That(own.Outcome, Is.EqualTo(AttemptOutcomes.Succeeded), _bench.Stderr);
+        Assert.That(File.Exists("/tmp/c"), Is.False);
+    }
+
+    [Test]
+    public async Task Has_no_privileges_and_cannot_get_any()
+    {
+        await _bench.Sh("id -u; grep -E '^(CapPrm|CapEff|CapBnd|CapAmb|CapInh|NoNewPrivs|Seccomp):' /proc/self/status | tr -d '\\t'");
+        Assert.Multiple(() =>
+        {
+            Assert.That(_bench.Stdout, Does.Not.StartWith("0\n"));
+            foreach (var line in (string[])["CapPrm:0000000000000000", "CapEff:0000000000000000", "CapInh:0000000000000000", "CapAmb:0000000000000000", "NoNewPrivs:1", "Seccomp:2"])
+                Assert.That(_bench.Stdout, Does.Contain(line));
+        });
+        foreach (var attempt in (string[])
+        [
+            // setuid bits do nothing, neither the host's nor an own copy's
+            "cp /usr/bin/id ./id && chmod 4755 ./id && [ \"$(./id -u)\" = 0 ]",
+            "[ -u /usr/bin/su ] && [ \"$(echo | su -c 'id -u' 2>/dev/null)\" = 0 ]",
+            "unshare -U -r true", "unshare -m true", "mount -t tmpfs none /tmp", "mknod /work/null c 1 3", "chroot / true", "chown 0 .", "setpriv --reuid=0 true",
+            "umount /work", "mount -o remount,rw /usr", "hostname other", "ln /usr/bin/env /work/env", "nsenter -t 1 -m true", "fallocate -l 1M big",
+        ])
+        {
+            var result = await _bench.Sh(attempt);
+            Assert.That(result.Outcome, Is.EqualTo(AttemptOutcomes.Failed), attempt + "\n" + _bench.Stdout + _bench.Stderr);
+            Assert.That(result.Reason, Is.EqualTo(ExecutionReasons.ExitCode), attempt);
+        }
+    }
+
+    [Test]
+    public async Task Runs_as_a_host_user_without_power_over_host_files()
+    {
+        if (Environment.UserName != "root")
+            Assert.Pass("The agent is an ordinary user; the payload has at most its rights and sees none of its files.");
+        using var stop = new CancellationTokenSource();
+        var running = _bench.Sh("exec sleep 18.123", stop: stop.Token);
+        IReadOnlyList<int> found = [];
+        await Eventually(() => (found = [.. ExecutionBench.ProcessesNaming("sleep\018.123").Where(p => File.ReadAllText($"/proc/{p}/comm").Trim() == "sleep")]).Count == 1);
+        var uids = File.ReadLines($"/proc/{found[0]}/status").First(line => line.StartsWith("Uid:", StringComparison.Ordinal)).Split('\t')[1..];
+        var namespaces = ((string[])["pid", "net", "ipc", "uts", "mnt", "cgroup"]).Where(n => new FileInfo($"/proc/{found[0]}/ns/{n}").LinkTarget == new FileInfo($"/proc/self/ns/{n}").LinkTarget);
+        await stop.CancelAsync();
+        await running;
+        Assert.That(uids, Is.All.Matches<string>(uid => long.Parse(uid) >= 1_990_000_000));
+        Assert.That(namespaces, Is.Empty, "namespaces shared with the agent");
+    }
+
+    [Test]
+    public async Task Cannot_see_or_signal_host_processes()
+    {
+        using var victim = Process.Start(new ProcessStartInfo("sleep", ["30"]))!;
+        try
+        {
+            await _bench.Sh($"ls /proc | grep -E '^[0-9]+$' | wc -l; kill -9 {victim.Id} {Environment.ProcessId} 2>/dev/null; kill -9 -1; echo alive");
+            Assert.That(int.Parse(_bench.Stdout.Split('\n')[0]), Is.LessThan(10));
+            Assert.That(victim.HasExited, Is.False);
+        }
+        finally
+        {
+            victim.Kill();
+        }
+    }
+
+    [Test]
+    public async Task Stops_at_the_wall_limit()
+    {
+        var watch = Stopwatch.StartNew();
+        var result = await _bench.Sh("trap '' TERM INT HUP; while :; do :; done", l => l.With(x => x with { WallSeconds = 1 }));
+        Assert.That((result.Outcome, result.Reason), Is.EqualTo((AttemptOutcomes.TimedOut, ExecutionReasons.WallLimit)));
+        Assert.That(watch.Elapsed, Is.LessThan(TimeSpan.FromSeconds(4)));
+        Assert.That(result.Wall, Is.GreaterThanOrEqualTo(TimeSpan.FromSeconds(1)));
+        Assert.That(result.ExitCode, Is.Null);
+    }
+
+    [Test]
+    public async Task Stops_when_told_to()
+    {
+        using var stop = new CancellationTokenSource();
+        var name = "300." + Random();
+        var running = _bench.Sh($"setsid sleep {name} & sleep {name}", stop: stop.Token);
+        await Eventually(() => ExecutionBench.ProcessesNaming(name).Count >= 3);
+        var watch = Stopwatch.StartNew();
+        await stop.CancelAsync();
+        var result = await running;
+        Assert.That((result.Outcome, result.Reason), Is.EqualTo((AttemptOutcomes.Cancelled, ExecutionReasons.Cancelled)));
+        Assert.That(watch.Elapsed, Is.LessThan(TimeSpan.FromSeconds(2)));
+        Assert.That(ExecutionBench.ProcessesNaming(name), Is.Empty);
+    }
+
+    [Test]
+    public async Task Stops_a_memory_hog()
+    {
+        var result = await _bench.Run(["tail", "/dev/zero"], l => l.With(x => x with { MemoryBytes = 64 << 20 }));
+        Assert.That((result.Outcome, result.Reason), Is.EqualTo((AttemptOutcomes.Failed, ExecutionReasons.MemoryLimit)), $"exit {result.ExitCode} {result.Message}");
+    }
+
+    [Test]
+    public async Task Counts_the_memory_of_all_processes_together()
+    {
+        var hog = "perl -e '$x = \"a\" x (24 << 20); $x .= \"b\"; sleep 10'";
+        var result = await _bench.Sh($"{hog} & {hog} & {hog} & {hog} & wait", l => l.With(x => x with { MemoryBytes = 64 << 20 }));
+        Assert.That((result.Outcome, result.Reason), Is.EqualTo((AttemptOutcomes.Failed, ExecutionReasons.MemoryLimit)), $"exit {result.ExitCode} {result.Message}");
+        var alone = await _bench.Sh(hog.Replace("sleep 10", "sleep 1", StringComparison.Ordinal), l => l.With(x => x with { MemoryBytes = 96 << 20 }));
+        Assert.That(alone.Outcome, Is.EqualTo(AttemptOutcomes.Succeeded), alone.Message);
+        Assert.That(alone.PeakMemoryBytes, Is.InRange(24L << 20, 96L << 20));
+    }
+
+    [Test]
+    public async Task Stops_files_in_memory()
+    {
+        var result = await _bench.Sh("dd if=/dev/zero of=/dev/shm/a bs=1M count=200 2>/dev/null; exec dd if=/dev/zero of=/tmp/a bs=1M count=200",
+            l => l.With(x => x with { MemoryBytes = 32 << 20, DiskBytes = 1L << 30 }));
+        // The group kills; by sampling the file system is simply full.
+        Assert.That(result.Outcome, Is.EqualTo(AttemptOutcomes.Failed));
+        Assert.That(result.Reason, Is.EqualTo(controlGroups ? ExecutionReasons.MemoryLimit : ExecutionReasons.ExitCode), $"exit {result.ExitCode} {_bench.Stderr}");
+    }
+
+    [TestCase("perl -e 'while (1) { fork }'", false)]
+    [TestCase("b() { b | b & }; b; while :; do sleep 5 & done", true)]
+    public async Task Stops_a_fork_bomb(string bomb, bool givesUpWhenRefused)
+    {
+        var before = Process.GetProcesses().Length;
+        var result = await _bench.Sh(bomb, l => l.With(x => x with { Processes = 32, WallSeconds = 15 }));
+        Assert.That(result.Outcome, Is.EqualTo(AttemptOutcomes.Failed), $"exit {result.ExitCode} {result.Message}");
+        // A shell gives up within milliseconds of a refused fork; sampling may then have seen nothing and only knows the exit code.
+        if (controlGroups || !givesUpWhenRefused)
+            Assert.That(result.Reason, Is.EqualTo(ExecutionReasons.ProcessLimit), $"exit {result.ExitCode} {result.Message}");
+        else
+            Assert.That(result.Reason, Is.EqualTo(ExecutionReasons.ProcessLimit).Or.EqualTo(ExecutionReasons.ExitCode));
+        Assert.That(result.Wall, Is.LessThan(TimeSpan.FromSeconds(10)));
+        Assert.That(Process.GetProcesses(), Has.Length.LessThan(before + 50));
+    }
+
+    [Test]
+    public async Task Names_the_process_limit_when_it_made_the_program_fail()
+    {
+        var result = await _bench.Run(["perl", "-e", "for (1..40) { defined(my $p = fork) or exit 7; if (!$p) { sleep 5; exit } }"], l => l.With(x => x with { Processes = 16 }));
+        Assert.That((result.Outcome, result.Reason), Is.EqualTo((AttemptOutcomes.Failed, controlGroups ? ExecutionReasons.ProcessLimit : ExecutionReasons.ExitCode)), result.Message);
+    }
+
+    [Test]
+    public async Task Stops_a_disk_flood_of_many_files()
+    {
+        var result = await _bench.Sh("i=0; while :; do dd if=/dev/zero of=f$i bs=1M count=4 2>/dev/null; i=$((i+1)); done");
+        Assert.That((result.Outcome, result.Reason), Is.EqualTo((AttemptOutcomes.Failed, ExecutionReasons.DiskLimit)), $"exit {result.ExitCode} {result.Message}");
+        Assert.That(BytesIn(_bench.LastWork), Is.LessThan(256L << 20), "overshoot");
+    }
+
+    [Test]
+    public async Task Stops_a_disk_flood_into_deleted_files()
+    {
+        var result = await _bench.Run(["perl", "-e", "$b = 'x' x (1<<20); for (1..400) { open($f[$_], '>', \"f$_\"); unlink \"f$_\"; syswrite($f[$_], $b) for 1..4; select(undef,undef,undef,0.005) } sleep 15"]);
+        Assert.That((result.Outcome, result.Reason), Is.EqualTo((AttemptOutcomes.Failed, ExecutionReasons.DiskLimit)), $"exit {result.ExitCode} {result.Message} {_bench.Stderr}");
+        Assert.That(result.Wall, Is.LessThan(TimeSpan.FromSeconds(8)));
+    }
+
+    [Test]
+    public async Task Stops_a_single_giant_file()
+    {
+        var result = await _bench.Run(["dd", "if=/dev/zero", "of=giant", "bs=1M"]);
+        Assert.That((result.Outcome, result.Reason), Is.EqualTo((AttemptOutcomes.Failed, ExecutionReasons.DiskLimit)), $"exit {result.ExitCode} {result.Message}");
+        Assert.That(new FileInfo(Path.Combine(_bench.LastWork, "giant")).Length, Is.LessThanOrEqualTo(32L << 20));
+    }
+
+    [Test]
+    public async Task Notices_too_much_disk_even_after_a_quick_end()
+    {
+        var result = await _bench.Sh("head -c 3000000 /dev/zero > a; head -c 3000000 /dev/zero > b", l => l.With(x => x with { DiskBytes = 4 << 20 }));
+        Assert.That((result.Outcome, result.Reason), Is.EqualTo((AttemptOutcomes.Failed, ExecutionReasons.DiskLimit)), $"exit {result.ExitCode} {result.Message}");
+    }
+
+    [Test]
+    public async Task Stops_a_flood_of_standard_output()
+    {
+        foreach (var script in (string[])["cat /dev/zero", "cat /dev/zero >&2", "cat /dev/zero & cat /dev/zero >&2"])
+        {
+            var result = await _bench.Sh(script, l => l.With(x => x with { OutputBytes = 1 << 20 }));
+            Assert.That((result.Outcome, result.Reason), Is.EqualTo((AttemptOutcomes.Failed, ExecutionReasons.OutputLimit)), $"exit {result.ExitCode} {result.Message}");
+            Assert.That(BytesIn(_bench.LastLog), Is.EqualTo(1 << 20), script);
+        }
+    }
+
+    [Test]
+    public async Task Leftover_daemons_end_with_the_attempt()
+    {
+        var name = "301." + Random();
+        var result = await _bench.Sh($"setsid sleep {name} & (trap '' HUP TERM; sleep {name}) & nohup setsid sh -c 'sleep {name} & sleep {name}' >/dev/null 2>&1 & sleep 0.2; echo done");
+        Assert.That((result.Outcome, _bench.Stdout), Is.EqualTo((AttemptOutcomes.Succeeded, "done\n")), result.Message);
+        Assert.That(result.Wall, Is.LessThan(TimeSpan.FromSeconds(5)));
+        Assert.That(ExecutionBench.ProcessesNaming(name), Is.Empty);
+    }
+
+    [Test]
+    public async Task Names_exit_codes_signals_and_missing_programs()
+    {
+        var code = await _bench.Sh("exit 42");
+        Assert.That((code.Outcome, code.Reason, code.ExitCode), Is.EqualTo((AttemptOutcomes.Failed, ExecutionReasons.ExitCode, 42)));
+        var signal = await _bench.Sh("kill -SEGV $$");
+        Assert.That((signal.Outcome, signal.Reason, signal.ExitCode), Is.EqualTo((AttemptOutcomes.Failed, ExecutionReasons.Signal, 139)));
+        foreach (var argv in (string[][])[["no-such-program"], ["/no/such"], ["./missing"], [""], ["/etc/passwd"]])
+            Assert.That((await _bench.Run(argv)).Reason, Is.EqualTo(ExecutionReasons.ProgramNotFound), argv[0]);
+        Assert.That((await _bench.Run([])).Reason, Is.EqualTo(ExecutionReasons.ParameterInvalid));
+        Assert.That((await _bench.Run(["echo", "a\0b"])).Reason, Is.EqualTo(ExecutionReasons.ParameterInvalid));
+        // A payload that talks like the sandbox does not become the device's fault.
+        var liar = await _bench.Sh("echo 'bwrap: Cannot do anything' >&2; exit 1");
+        Assert.That((liar.Outcome, liar.Reason), Is.EqualTo((AttemptOutcomes.Failed, ExecutionReasons.ExitCode)));
+    }
+
+    [Test]
+    public async Task Runs_a_staged_program_and_reads_staged_inputs()
+    {
+        var result = await _bench.Run(ExecutionBench.Lease(new PayloadSpec { Kind = PayloadKinds.Command, Argv = ["./tool", "in/data"] }).Collecting("out"), stage: work =>
+        {
+            File.WriteAllText(Path.Combine(work, "tool"), "#!/bin/sh\ncat \"$1\" > out && rm \"$1\" && rmdir in\n");
+            File.SetUnixFileMode(Path.Combine(work, "tool"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            Directory.CreateDirectory(Path.Combine(work, "in"));
+            File.WriteAllText(Path.Combine(work, "in/data"), "staged");
+        });
+        Assert.That(result.Outcome, Is.EqualTo(AttemptOutcomes.Succeeded), result.Message + _bench.Stderr);
+        Assert.That(File.ReadAllText(result.Outputs.Single().AbsolutePath), Is.EqualTo("staged"));
+    }
+
+    [Test]
+    public async Task Output_can_be_followed_while_it_runs()
+    {
+        using var stop = new CancellationTokenSource();
+        var running = _bench.Sh("echo first; sleep 15", stop: stop.Token);
+        var log = Path.Combine(_bench.LastLog, "stdout");
+        await Eventually(() => File.Exists(log) && ReadShared(log) == "first\n");
+        await stop.CancelAsync();
+        await running;
+    }
+
+    [TestCase("ln -s /etc/passwd out", "out", ExecutionReasons.OutputUnsafe)]
+    [TestCase("ln -s /etc/passwd out", "*", ExecutionReasons.OutputUnsafe)]
+    [TestCase("ln -s / out", "out/etc/passwd", ExecutionReasons.OutputUnsafe)]
+    [TestCase("mkdir a; ln -s /etc a/b", "a/b/passwd", ExecutionReasons.OutputUnsafe)]
+    [TestCase("mkfifo out", "out", ExecutionReasons.OutputUnsafe)]
+    [TestCase("perl -MSocket -e 'socket(S,PF_UNIX,SOCK_STREAM,0); bind(S,sockaddr_un(\"out\")) or die'", "o*", ExecutionReasons.OutputUnsafe)]
+    [TestCase("true", "../*", ExecutionReasons.OutputUnsafe)]
+    [TestCase("true", "a/../../x", ExecutionReasons.OutputUnsafe)]
+    [TestCase("true", "/etc/passwd", ExecutionReasons.OutputUnsafe)]
+    [TestCase("true", "missing", ExecutionReasons.OutputMissing)]
+    [TestCase("mkdir out", "out", ExecutionReasons.OutputMissing)]
+    [TestCase("head -c 9000000 /dev/zero > out", "out", ExecutionReasons.OutputLimit)]
+    [TestCase("truncate -s 1T out", "out", ExecutionReasons.DiskLimit)]
+    [TestCase("head -c 5000000 /dev/zero; head -c 5000000 /dev/zero > out", "out", ExecutionReasons.OutputLimit)]
+    public async Task Refuses_outputs(string script, string pattern, string reason)
+    {
+        var result = await _bench.Sh(script, l => l.Collecting(pattern));
+        Assert.That((result.Outcome, result.Reason), Is.EqualTo((AttemptOutcomes.Failed, reason)), $"{result.Message} {_bench.Stderr}");
+        Assert.That(result.Outputs, Is.Empty);
+    }
+
+    [Test]
+    public async Task Collects_by_pattern_and_never_through_links()
+    {
+        var result = await _bench.Sh("mkdir -p a/b; echo 1 > a/1.txt; echo 2 > a/b/2.txt; echo 3 > 3.txt; echo x > a/x.log; ln a/1.txt a/b/hard.txt; ln -s /usr/share far; chmod 000 a/b/2.txt",
+            l => l.Collecting("**/*.txt", "nothing/*"));
+        Assert.That(result.Outcome, Is.EqualTo(AttemptOutcomes.Succeeded).Or.EqualTo(AttemptOutcomes.DeviceError), result.Message);
+        if (Environment.UserName == "root")
+            Assert.That(result.Outputs.Select(o => o.Path), Is.EqualTo((string[])["3.txt", "a/1.txt", "a/b/2.txt", "a/b/hard.txt"]));
+        var none = await _bench.Sh("echo 1 > a");
+        Assert.That(none.Outputs, Is.Empty, "nothing asked, nothing collected");
+    }
+
+    [Test]
+    public async Task Many_attempts_in_parallel_do_not_disturb_each_other()
+    {
+        var results = await Task.WhenAll(Enumerable.Range(0, 24).Select(async i =>
+        {
+            var lease = ExecutionBench.Lease(new PayloadSpec { Kind = PayloadKinds.Command, Argv = ["sh", "-c", $"echo {i} > out; exit {i % 3}"] }).Collecting("out");
+            return (i, Result: await _bench.Run(lease));
+        }));
+        foreach (var (i, result) in results)
+        {
+            Assert.That(result.ExitCode, Is.EqualTo(i % 3), result.Message);
+            if (i % 3 == 0)
+                Assert.That(File.ReadAllText(result.Outputs.Single().AbsolutePath), Is.EqualTo($"{i}\n"));
+        }
+    }
+
+    private static string Random() => Guid.NewGuid().ToByteArray()[..4].Aggregate("", (text, b) => text + (b % 10)) + Environment.ProcessId;
+
+    private static long BytesIn(string folder) => Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Sum(file => new FileInfo(file).Length);
+
+    private static string ReadShared(string path)
+    {
+        using var reader = new StreamReader(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
+        return reader.ReadToEnd();
+    }
+
+    private static async Task Eventually(Func<bool> condition)
+    {
+        for (var i = 0; i < 500 && !condition(); i++)
+            await Task.Delay(20);
+        Assert.That(condition(), Is.True);
+    }
+}
