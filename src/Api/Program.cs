@@ -1,4 +1,5 @@
 using FogCompute.Api.Http;
+using FogCompute.Api.Realtime;
 using FogCompute.Application;
 using FogCompute.Application.Artifacts;
 using FogCompute.Infrastructure;
@@ -7,7 +8,9 @@ using FogCompute.Infrastructure.Health;
 using FogCompute.Infrastructure.Identity;
 using FogCompute.Infrastructure.Persistence;
 using FogCompute.Infrastructure.Persistence.Migrations;
+using FogCompute.Infrastructure.Scheduler;
 using FogCompute.Infrastructure.Tokenomics;
+using FogCompute.Protocol;
 
 namespace FogCompute.Api;
 
@@ -22,6 +25,7 @@ public static class Program
             var builder = NewBuilder(args);
             await using var database = await DatabaseHost.StartAsync(DatabaseOptions.From(builder.Configuration), early.CreateLogger("FogCompute.Database"));
             await using var app = Build(builder, database);
+            StopWithParent(app);
             await app.RunAsync();
             return Environment.ExitCode;
         }
@@ -31,6 +35,13 @@ public static class Program
             await Console.Error.WriteLineAsync($"fogcompute cannot start: {refusal.Message}");
             return 1;
         }
+    }
+
+    /// <summary>Whoever starts this process for a while (a demo, a test) gets no orphan when it is killed.</summary>
+    private static void StopWithParent(WebApplication app)
+    {
+        if (ParentWatch.FromEnvironment(TimeProvider.System) is { } parent)
+            _ = parent.WaitForExitAsync(app.Lifetime.ApplicationStopping).ContinueWith(_ => app.Lifetime.StopApplication(), TaskScheduler.Default);
     }
 
     /// <summary>Settings come from the environment and from <c>--KEY=value</c>; no file of the current folder is read.</summary>
@@ -44,6 +55,8 @@ public static class Program
         builder.AddHttp(server);
         builder.Services.AddApplication().AddPlatform(database)
             .AddIdentity()
+            .AddScheduler(SchedulerSettings.Read(builder.Configuration))
+            .AddScoped<LeaseLongPoll>().AddScoped<JobLogStream>()
             .AddTokenomics()
             .AddArtifacts(new ArtifactOptions(Path.Combine(server.Home, "artifacts"), server.ArtifactMaxBytes))
             .AddHealth(server.RedisUrl is not null);

@@ -54,7 +54,7 @@ public sealed class AgentHost(NodeOptions options, ExecutorFactory executors, IS
         using var client = new ControlPlaneClient(options.Server, options.DeviceId, () => identity.DeviceKey, clock);
         using var journal = Journal.Open(folder.Journal, log, out var contents);
         folder.RemoveLeftovers(contents.Reports.Select(r => r.Report.AttemptId).ToHashSet());
-        var artifacts = new ArtifactStore(client, folder, options.CacheMb << 20, clock, _random, log);
+        using var artifacts = new ArtifactStore(client, folder, options.CacheMb << 20, clock, _random, log);
         var sender = new ReportSender(client, journal, contact, clock, _random, log);
         using var engine = new AttemptEngine(offer, folder, journal, executor, artifacts, identity, clock, log, sender.Enqueue);
         PollLoop? poll = null;
@@ -103,7 +103,7 @@ public sealed class AgentHost(NodeOptions options, ExecutorFactory executors, IS
         finally
         {
             await taking.CancelAsync();
-            await HandBackAsync(client, engine, sender, monitor, contact, sendable: !_fatal.Task.IsCompleted && identity.DeviceKey is not null);
+            await HandBackAsync(client, engine, sender, monitor, contact, sendable: identity.DeviceKey is not null && !(_fatal.Task.IsCompleted && (await _fatal.Task).ExitCode == ExitCodes.Auth));
             await sending.CancelAsync();
             await serving.CancelAsync();
             await Task.WhenAll([.. loops, reporting, server]);
@@ -155,7 +155,14 @@ public sealed class AgentHost(NodeOptions options, ExecutorFactory executors, IS
         if (identity.DeviceKey is not null && identity.RegisteredAs == fingerprint)
             return;
         // A token speaks for itself. Without one, a known device shows its key; a control plane on this machine may need nothing at all.
-        var credentials = new Queue<string?>(options.Token is { } token ? [token] : identity.DeviceKey is { } key ? [key, null] : [null]);
+        // A token that was used up already (a service that is started with the same line again) does not lock a known device out.
+        var credentials = new Queue<string?>();
+        if (options.Token is { } token)
+            credentials.Enqueue(token);
+        if (identity.DeviceKey is { } key)
+            credentials.Enqueue(key);
+        if (options.Token is null)
+            credentials.Enqueue(null);
         var backoff = new Backoff(clock, _random);
         while (true)
         {
@@ -175,7 +182,7 @@ public sealed class AgentHost(NodeOptions options, ExecutorFactory executors, IS
                 credentials.Dequeue();
                 if (credentials.Count > 0)
                     continue;
-                if (identity.DeviceKey is not null && options.Token is null)
+                if (identity.DeviceKey is not null)
                 {
                     log.Warning("registration_kept", $"The changed capabilities could not be registered, the former registration stays: {error.Message}");
                     return;
@@ -198,7 +205,7 @@ public sealed class AgentHost(NodeOptions options, ExecutorFactory executors, IS
         }
     }
 
-    private DeviceCondition Condition(PolicyMonitor monitor, AttemptEngine engine)
+    private static DeviceCondition Condition(PolicyMonitor monitor, AttemptEngine engine)
     {
         var (verdict, readings) = (monitor.Verdict, monitor.Sensors);
         return new DeviceCondition

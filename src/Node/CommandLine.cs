@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using FogCompute.Protocol;
 using FogCompute.Node.Control;
 using FogCompute.Node.Probes;
 
@@ -112,6 +113,14 @@ public static class CommandLine
             using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
             using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
             using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, OnSignal);
+            if (ParentWatch.FromEnvironment(clock) is { } parent)
+            {
+                _ = parent.WaitForExitAsync(signalled.Token).ContinueWith(_ =>
+                {
+                    log.Info("parent_gone", "The process that started this agent has ended; handing work back.");
+                    signalled.Cancel();
+                }, CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
+            }
             try
             {
                 return await new AgentHost(options, executors, new LinuxSensors("/", clock), clock, log).RunAsync(signalled.Token);

@@ -110,10 +110,10 @@ internal sealed class OutputTests : CliFixture
     public async Task Ends_with_1_when_the_ledger_does_not_balance()
     {
         Plane.On("GET", "/api/tokenomics/balance", """{"address":"fog1abc","balance":1,"staked":0,"total":1}""")
-            .On("GET", "/api/tokenomics/ledger/audit", """{"balanced":false,"supply":1000000,"checks":[{"name":"postings","ok":false,"detail":"sum is 1"}],"differences":["x"]}""");
+            .On("GET", "/api/tokenomics/audit", """{"balanced":false,"cap":1000000,"supply":1000001,"differences":[{"check":"supply","subject":"pool","expected":"1000000","found":"1000001"}]}""");
         var ran = await RunAsync("ledger", "--audit");
         Assert.That(ran.ExitCode, Is.EqualTo(1));
-        Assert.That(ran.Out, Does.Contain("does NOT balance").And.Contain("sum is 1"));
+        Assert.That(ran.Out, Does.Contain("does NOT balance").And.Contain("found 1000001"));
     }
 
     [Test]
@@ -203,7 +203,7 @@ internal sealed class OutputTests : CliFixture
         {
             if (!context.Request.QueryString.Value!.Contains("follow", StringComparison.Ordinal))
             {
-                await context.Response.WriteAsJsonAsync(new { logs = new[] { "hello" } });
+                await context.Response.WriteAsJsonAsync(new { status = "completed", logs = new[] { new { task = 0, text = "hello\n", bytes = 6 } } });
                 return;
             }
             context.Response.ContentType = "text/event-stream";
@@ -219,7 +219,7 @@ internal sealed class OutputTests : CliFixture
         })
         .On("GET", "/api/tokenomics/balance", """{"address":"fog1abc","balance":99.5,"staked":0,"total":99.5}""")
         .On("GET", "/api/tokenomics/ledger", """{"entries":[{"seq":1,"kind":"faucet","amount":100}],"next":null}""")
-        .On("GET", "/api/tokenomics/ledger/audit", """{"balanced":true,"supply":1000000,"checks":[{"name":"supply","ok":true,"detail":"1000000"}],"differences":[]}""")
+        .On("GET", "/api/tokenomics/audit", """{"balanced":true,"cap":1000000,"supply":1000000,"burned":0,"held":0,"openHolds":0,"accounts":9,"transfers":3,"postings":6,"unsealed":0,"blocks":1,"headHash":"ab","differences":[]}""")
         .On("GET", "/api/idle-compute/devices", """{"devices":[{"id":"ada","type":"desktop","status":"idle","cpu":2,"memory":1024}],"total":1}""")
         .On("GET", "/api/idle-compute/devices/ada/why", """{"deviceId":"ada","state":"eligible","summary":"Takes work.","reasons":[]}""");
 

@@ -11,6 +11,9 @@ namespace FogCompute.Api.Controllers;
 [Route("api/scheduler")]
 public sealed class SchedulerController(IDispatcher dispatcher) : ControllerBase
 {
+    /// <summary>256 reports with the ends of their logs.</summary>
+    private const long AgentBodyBytes = 16 << 20;
+
     [HttpGet("stats")]
     public Task<SchedulerStats> GetSchedulerStats(CancellationToken cancel) => dispatcher.SendAsync(new GetSchedulerStatsQuery(), cancel);
 
@@ -68,10 +71,12 @@ public sealed class SchedulerController(IDispatcher dispatcher) : ControllerBase
         poll.WaitAsync(command with { DeviceId = id }, HttpContext.RequestAborted);
 
     [HttpPost("nodes/{id}/progress")]
+    [RequestSizeLimit(AgentBodyBytes)]
     public Task<ProgressResponse> RecordProgress(string id, [FromBody] RecordProgressCommand command, CancellationToken cancel) =>
         dispatcher.SendAsync(command with { DeviceId = id }, cancel);
 
     [HttpPost("nodes/{id}/reports")]
+    [RequestSizeLimit(AgentBodyBytes)]
     public Task<ReportResponse> RecordReports(string id, [FromBody] RecordReportsCommand command, CancellationToken cancel) =>
         dispatcher.SendAsync(command with { DeviceId = id }, cancel);
 }

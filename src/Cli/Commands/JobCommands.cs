@@ -136,8 +136,13 @@ internal static class JobCommands
             }
             var answer = await invocation.Server.GetAsync($"{JobPath(invocation.Get(id))}/logs?{only}", invocation.Cancel);
             invocation.Terminal.DocumentIfJson(answer);
-            foreach (var line in answer.Items("logs"))
-                invocation.Terminal.Line((line.Text() ?? line.Text("text") ?? "").TrimEnd('\n'));
+            var logs = answer.Items("logs").ToList();
+            var printer = new LogPrinter(prefix: logs.Count > 1, text => invocation.Host.Out.Write(invocation.Terminal.ForPerson(text)));
+            foreach (var log in invocation.Terminal.Json ? [] : logs)
+                printer.Write(log.Integer("task") ?? 0, log.Text("text") ?? "");
+            printer.Flush();
+            if (logs.Count == 0)
+                invocation.Terminal.Note("Nothing was written (yet).");
             return ExitCodes.Ok;
         });
     }
@@ -250,7 +255,10 @@ internal static class JobCommands
     public static void PrintSubmitted(Terminal terminal, JsonNode answer, string? name)
     {
         var id = answer.Text("jobId");
-        terminal.Line($"Submitted {(name is null ? "" : name + " ")}as job {id} ({answer.Text("sla")}, {answer.Text("status")}).");
+        terminal.Line($"Submitted {(name is null ? "" : name + " ")}as job {id} ({answer.Text("sla")}, {answer.Text("status")}"
+            + $"{(answer.Credits("held") is { } held ? $", {Humane.Credits(held)} credits held" : "")}).");
+        foreach (var remark in answer.Items("notes"))
+            terminal.Note("note: " + remark.Text());
         terminal.Note($"next: fog job logs {id} --follow    fog job why {id}");
     }
 
@@ -282,6 +290,7 @@ internal static class JobCommands
         Row("Name", job.Text("name"));
         table.AddRow(new Text("Status"), StatusCell(job.Text("status")));
         Row("SLA", job.Text("sla"));
+        Row("Reason", job.Text("reason"));
         Row("Needs", $"{job.Text("cpu")} cores, {job.Text("memory")} MiB per task");
         Row("Submitted", Humane.Instant(job.Instant("submitted")));
         Row("Started", Humane.Instant(job.Instant("started")));

@@ -21,7 +21,7 @@ internal static class LedgerCommand
             var balance = await invocation.Server.GetAsync("api/tokenomics/balance", invocation.Cancel);
             result["balance"] = balance.DeepClone();
             terminal.Line($"Account {balance.Text("address")}: {Humane.Credits(balance.Credits("balance"))} credits available, "
-                + $"{Humane.Credits(balance.Credits("staked"))} staked, {Humane.Credits(balance.Credits("total"))} in total.");
+                + $"{Humane.Credits(balance.Credits("held"))} held for jobs, {Humane.Credits(balance.Credits("staked"))} staked, {Humane.Credits(balance.Credits("total"))} in total.");
             if (invocation.Get(entries) is > 0 and var limit)
             {
                 var list = await invocation.Server.GetAsync($"api/tokenomics/ledger?limit={limit}", invocation.Cancel);
@@ -31,7 +31,7 @@ internal static class LedgerCommand
             var balanced = true;
             if (invocation.Get(audit))
             {
-                var report = await invocation.Server.GetAsync("api/tokenomics/ledger/audit", invocation.Cancel);
+                var report = await invocation.Server.GetAsync(AuditPath, invocation.Cancel);
                 result["audit"] = report.DeepClone();
                 balanced = PrintAudit(terminal, report);
             }
@@ -40,18 +40,20 @@ internal static class LedgerCommand
         });
     }
 
+    public const string AuditPath = "api/tokenomics/audit";
+
     /// <summary>Prints the audit; whether the book balances.</summary>
     public static bool PrintAudit(Terminal terminal, JsonNode report)
     {
         var balanced = report.Flag("balanced") ?? false;
         terminal.Markup(balanced ? "[green]The ledger balances.[/]" : "[red]The ledger does NOT balance.[/]");
-        foreach (var check in report.Items("checks"))
-        {
-            var ok = check.Flag("ok") ?? false;
-            terminal.Markup($"  {(ok ? "[green]ok  [/]" : "[red]FAIL[/]")} {Markup.Escape($"{check.Text("name")}: {check.Text("detail")}")}");
-        }
+        void Figure(string name, string text) => terminal.Line($"  {name,-9} {text}");
+        Figure("supply", $"{Humane.Credits(report.Credits("supply"))} of {Humane.Credits(report.Credits("cap"))} credits exist, {Humane.Credits(report.Credits("burned"))} of them burned");
+        Figure("postings", $"{report.Text("postings")} in {report.Text("transfers")} transfers over {report.Text("accounts")} accounts, every balance re-derived from them");
+        Figure("holds", $"{Humane.Credits(report.Credits("held"))} credits held for {report.Text("openHolds")} open jobs");
+        Figure("chain", $"{report.Text("blocks")} blocks recomputed, {report.Text("unsealed")} transfers not sealed yet, head {report.Text("headHash") ?? "none"}");
         foreach (var difference in report.Items("differences"))
-            terminal.Line("  difference: " + (difference.Text() ?? difference.ToJsonString()));
+            terminal.Line("  difference: " + (difference.Text() ?? string.Join(", ", difference.Members().Select(m => $"{m.Key} {m.Value.Text()}"))));
         return balanced;
     }
 

@@ -277,7 +277,7 @@ internal sealed class DemoRun(Invocation invocation, bool keep, string picture)
 
     private async Task PrintAuditAsync(FogServer server, CancellationToken cancel)
     {
-        var audit = await server.GetAsync("api/tokenomics/ledger/audit", cancel);
+        var audit = await server.GetAsync(LedgerCommand.AuditPath, cancel);
         var balanced = LedgerCommand.PrintAudit(_terminal, audit);
         _summary["audit"] = audit.DeepClone();
         if (!balanced)

@@ -35,7 +35,7 @@ namespace FogCompute.Infrastructure.IdleCompute
                 r => new ReportingDevice(r.GetString(0), new AccountId(r.GetGuid(1)), r.IsDBNull(2) ? null : r.GetFieldValue<byte[]>(2), r.GetInt32(3)), cancel, deviceId)).SingleOrDefault();
 
         public async Task<IReadOnlyDictionary<string, AccountId>> OwnersAsync(IReadOnlyCollection<string> deviceIds, CancellationToken cancel) =>
-            (await db.QuerySqlAsync("SELECT id, account_id FROM idle_compute.devices WHERE id = ANY ($1)", r => (r.GetString(0), new AccountId(r.GetGuid(1))), cancel, deviceIds.ToArray()))
+            (await db.QuerySqlAsync("SELECT id, account_id FROM idle_compute.devices WHERE id = ANY ($1)", r => (r.GetString(0), new AccountId(r.GetGuid(1))), cancel, (object)deviceIds.ToArray()))
                 .ToDictionary(x => x.Item1, x => x.Item2, StringComparer.Ordinal);
 
         public async Task<DevicePresence?> PresenceAsync(string deviceId, CancellationToken cancel) =>

@@ -87,7 +87,7 @@ internal sealed class JobQueue(FogDbContext db) : IJobQueue
     }
 
     public async Task<IReadOnlySet<string>> GoneDevicesAsync(IReadOnlyCollection<string> deviceIds, CancellationToken cancel) =>
-        (await db.QuerySqlAsync("SELECT id FROM idle_compute.devices WHERE id = ANY ($1) AND state IN ('Lost', 'Unregistered')", r => r.GetString(0), cancel, deviceIds.ToArray()))
+        (await db.QuerySqlAsync("SELECT id FROM idle_compute.devices WHERE id = ANY ($1) AND state IN ('Lost', 'Unregistered')", r => r.GetString(0), cancel, (object)deviceIds.ToArray()))
             .ToHashSet(StringComparer.Ordinal);
 
     public async Task<IReadOnlyList<TaskExecution>> ClaimStalledAuditsAsync(DateTimeOffset since, int limit, CancellationToken cancel)

@@ -84,7 +84,7 @@ internal sealed class PolicyMonitor(
                 if (verdict.TakesWork)
                     log.Info("eligible", "The machine takes work.", ("cpu_limit", Math.Round(verdict.CpuLimit, 2)));
                 else
-                    log.Info("ineligible", $"The machine takes no work: {verdict.Reason}. {verdict.Blockers.FirstOrDefault()?.Message}".TrimEnd(), ("until", verdict.NotBefore?.ToString("u")));
+                    log.Info("ineligible", $"The machine takes no work: {verdict.Reason}. {(verdict.Blockers.Count > 0 ? verdict.Blockers[0].Message : null)}".TrimEnd(), ("until", verdict.NotBefore?.ToString("u")));
             }
             apply(verdict);
         }
@@ -117,7 +117,10 @@ internal sealed class PolicyMonitor(
             return real;
         _fileText = ReadFile();
         if (_fileText is null)
+        {
+            Complain("it does not exist");
             return real;
+        }
         try
         {
             var result = SensorsFile.Apply(real, _fileText);
@@ -126,10 +129,15 @@ internal sealed class PolicyMonitor(
         }
         catch (FormatException error)
         {
-            if (_fileFault != error.Message)
-                log.Warning("sensors_file", $"The sensors file {sensorsFile} is ignored until it is right: {error.Message}");
-            _fileFault = error.Message;
+            Complain(error.Message);
             return real;
+        }
+
+        void Complain(string fault)
+        {
+            if (_fileFault != fault)
+                log.Warning("sensors_file", $"The sensors file {sensorsFile} is not used now, the real sensors are: {fault}");
+            _fileFault = fault;
         }
     }
 

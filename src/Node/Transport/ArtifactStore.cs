@@ -19,7 +19,7 @@ public sealed class UploadRefusedException(string message) : Exception(message);
 /// content-addressed cache (least recently used goes first); each is fetched once however many attempts ask for it. Uploads ask first what
 /// the server has and go on from there.
 /// </summary>
-public sealed class ArtifactStore
+public sealed class ArtifactStore : IDisposable
 {
     private static readonly TimeSpan IdleLimit = TimeSpan.FromSeconds(30);
 
@@ -103,7 +103,7 @@ public sealed class ArtifactStore
                 throw new InputPathException($"The input path '{input.Path}' collides with another input.");
             }
             if (!OperatingSystem.IsWindows())
-                File.SetUnixFileMode(target, UnixFileMode.UserRead | UnixFileMode.UserWrite | (input.Executable ? UnixFileMode.UserExecute : 0));
+                File.SetUnixFileMode(target, UnixFileMode.UserRead | UnixFileMode.UserWrite | (input.Executable ? UnixFileMode.UserExecute : UnixFileMode.None));
         }
     }
 
@@ -210,6 +210,8 @@ public sealed class ArtifactStore
         await using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, 128 * 1024, FileOptions.SequentialScan);
         return Convert.ToHexStringLower(await SHA256.HashDataAsync(stream, stop));
     }
+
+    public void Dispose() => _transfers.Dispose();
 
     private async Task FetchAsync(string sha256, Guid attempt, string path, CancellationToken stop)
     {

@@ -21,7 +21,7 @@ internal sealed class AttemptEngine : IDisposable
     /// <summary>How much of a log travels with progress and reports.</summary>
     internal const int LogTailBytes = 16 * 1024;
     private static readonly TimeSpan LogLookPeriod = TimeSpan.FromMilliseconds(500);
-    private static readonly TimeSpan LeastStageOut = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan LeastStageOut = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan ExtensionPeriod = TimeSpan.FromSeconds(10);
 
     private readonly Offer _offer;
@@ -117,7 +117,8 @@ internal sealed class AttemptEngine : IDisposable
             {
                 var attempt = new LiveAttempt(PlaceholderLease(result.Report)) { Phase = AttemptPhase.Uploading, Result = result, Stop = new CancellationTokenSource() };
                 _attempts[attempt.Id] = attempt;
-                Launch(() => DeliverAsync(attempt, result));
+                // There is always time for one real try after a restart.
+                Launch(() => DeliverAsync(attempt, result, LeastStageOut));
             }
             foreach (var stored in contents.Leases)
             {
@@ -640,7 +641,7 @@ internal sealed class AttemptEngine : IDisposable
         }
         _journal.Flush(toDisk: true);
         TryDelete(work);
-        await DeliverAsync(attempt, pending);
+        await DeliverAsync(attempt, pending, TimeSpan.Zero);
 
         async Task<string?> AddLogAsync(string kind)
         {
@@ -654,11 +655,11 @@ internal sealed class AttemptEngine : IDisposable
     }
 
     /// <summary>Uploads the files of a finished attempt, then hands its report over. Ends without a report when the agent closes: the journal keeps it.</summary>
-    private async Task DeliverAsync(LiveAttempt attempt, PendingReport pending)
+    /// <param name="least">Time it gets even when the job's stage-out limit has passed.</param>
+    private async Task DeliverAsync(LiveAttempt attempt, PendingReport pending, TimeSpan least)
     {
         var left = pending.StageOutUntil - _clock.GetUtcNow();
-        // After a restart there is always time for one real try.
-        using var limit = new CancellationTokenSource(left > LeastStageOut ? left : LeastStageOut, _clock);
+        using var limit = new CancellationTokenSource(left > least ? left : least, _clock);
         var stop = attempt.Stop?.Token ?? CancellationToken.None;
         using var any = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, stop, _closing.Token);
         var report = pending.Report;

@@ -49,7 +49,7 @@ public sealed class BuiltinKernelTests
         Assert.That(slept.Wall, Is.GreaterThanOrEqualTo(TimeSpan.FromSeconds(0.19)));
 
         using var stop = new CancellationTokenSource(TimeSpan.FromMilliseconds(100));
-        var stopped = await _bench.Run(ExecutionBench.Builtin(BuiltinKernels.Sleep, ("seconds", 86_400)), stop.Token);
+        var stopped = await _bench.Run(ExecutionBench.Builtin(BuiltinKernels.Sleep, ("seconds", 86_400)), stop: stop.Token);
         Assert.That((stopped.Outcome, stopped.Reason), Is.EqualTo((AttemptOutcomes.Cancelled, ExecutionReasons.Cancelled)));
     }
 

@@ -39,10 +39,10 @@ internal sealed class ExecutionBench : IAsyncDisposable
     public Task<ExecutionResult> Run(IReadOnlyList<string> argv, Func<LeaseMessage, LeaseMessage>? change = null, CancellationToken stop = default)
     {
         var lease = Lease(new PayloadSpec { Kind = PayloadKinds.Command, Argv = argv });
-        return Run(change?.Invoke(lease) ?? lease, stop);
+        return Run(change?.Invoke(lease) ?? lease, stop: stop);
     }
 
-    public Task<ExecutionResult> Run(LeaseMessage lease, CancellationToken stop = default, string? module = null, Action<string>? stage = null)
+    public Task<ExecutionResult> Run(LeaseMessage lease, string? module = null, Action<string>? stage = null, CancellationToken stop = default)
     {
         var number = Interlocked.Increment(ref _attempts);
         LastWork = Path.Combine(_root, "attempts", $"{number}");
@@ -88,6 +88,13 @@ internal sealed class ExecutionBench : IAsyncDisposable
         Kernel = kernel,
         Parameters = parameters.ToDictionary(p => p.Name, p => p.Value),
     });
+
+    public static void WriteProgram(string path, string text)
+    {
+        File.WriteAllText(path, text);
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(path, (UnixFileMode)0b111_101_101);
+    }
 
     /// <summary>Processes of this machine whose command line contains the text.</summary>
     public static IReadOnlyList<int> ProcessesNaming(string text)

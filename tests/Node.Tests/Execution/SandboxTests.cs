@@ -339,8 +339,7 @@ public sealed class SandboxTests(bool controlGroups)
     {
         var result = await _bench.Run(ExecutionBench.Lease(new PayloadSpec { Kind = PayloadKinds.Command, Argv = ["./tool", "in/data"] }).Collecting("out"), stage: work =>
         {
-            File.WriteAllText(Path.Combine(work, "tool"), "#!/bin/sh\ncat \"$1\" > out && rm \"$1\" && rmdir in\n");
-            File.SetUnixFileMode(Path.Combine(work, "tool"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            ExecutionBench.WriteProgram(Path.Combine(work, "tool"), "#!/bin/sh\ncat \"$1\" > out && rm \"$1\" && rmdir in\n");
             Directory.CreateDirectory(Path.Combine(work, "in"));
             File.WriteAllText(Path.Combine(work, "in/data"), "staged");
         });

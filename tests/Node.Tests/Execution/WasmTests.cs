@@ -157,7 +157,7 @@ public sealed class WasmTests(bool controlGroups)
     private static LeaseMessage Lease() => ExecutionBench.Lease(new PayloadSpec { Kind = PayloadKinds.Wasm, Module = new string('0', 64) }) with { Isolation = IsolationLevels.Wasm };
 
     private Task<ExecutionResult> Run(byte[] module, Func<LeaseMessage, LeaseMessage>? change = null, Action<string>? stage = null, CancellationToken stop = default) =>
-        _bench.Run(change?.Invoke(Lease()) ?? Lease(), stop, Save(module), stage);
+        _bench.Run(change?.Invoke(Lease()) ?? Lease(), Save(module), stage, stop);
 
     private string Save(byte[] module)
     {
@@ -177,8 +177,7 @@ public sealed class WasmtimeTests
         try
         {
             var engine = Path.Combine(folder, "wasmtime");
-            await File.WriteAllTextAsync(engine, "#!/bin/sh\n[ \"$1\" = --version ] && echo 'wasmtime 25.0.1 (abc)' && exit\nprintf '%s\\n' \"$@\"; id -u; ls /; cat /opt/module.wasm; cat\n");
-            File.SetUnixFileMode(engine, (UnixFileMode)0b111_101_101);
+            ExecutionBench.WriteProgram(engine, "#!/bin/sh\n[ \"$1\" = --version ] && echo 'wasmtime 25.0.1 (abc)' && exit\nprintf '%s\\n' \"$@\"; id -u; ls /; cat /opt/module.wasm; cat\n");
             var module = Path.Combine(folder, "m.wasm");
             await File.WriteAllTextAsync(module, "MODULE");
             await using var bench = await ExecutionBench.OpenAsync(o => o with { WasmtimePath = engine });

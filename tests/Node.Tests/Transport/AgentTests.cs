@@ -48,8 +48,8 @@ public sealed class AgentTests
             Assert.That(report.Epoch, Is.EqualTo(lease.Epoch));
             Assert.That(report.OutputDigest, Is.EqualTo(OutputManifest.Digest(0, null, [])));
             Assert.That(Receipt.Verify(key, "device-1", report), Is.True, "signature");
-            Assert.That(File.GetUnixFileMode(Path.Combine(Folder(), "device.key")), Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite));
-            Assert.That(File.GetUnixFileMode(Path.Combine(Folder(), "device.token")), Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite));
+            Assert.That(Make.Mode(Path.Combine(Folder(), "device.key")), Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite));
+            Assert.That(Make.Mode(Path.Combine(Folder(), "device.token")), Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite));
         });
     }
 
@@ -222,7 +222,7 @@ public sealed class AgentTests
             await Make.UntilAsync(() => agent.Executor.Started.Contains(running.AttemptId), "the start");
             // The result is finished while nobody can take it.
             _plane.Lease(finished);
-            await Make.UntilAsync(() => agent.Executor.Started.Contains(finished.AttemptId) || _plane.Artifacts.Count > 0, "the second start");
+            await Make.UntilAsync(() => agent.Executor.Started.Contains(finished.AttemptId) || !_plane.Artifacts.IsEmpty, "the second start");
             _plane.Turn(Weather.Down);
             await Task.Delay(300);
             Make.CopyFolder(Folder(), second);
@@ -449,9 +449,49 @@ public sealed class AgentTests
     }
 
     [Test]
-    public async Task Tiny_tasks_flow_by_the_thousand_per_second()
+    public async Task A_stage_in_that_takes_too_long_is_the_devices_fault()
     {
-        await using var agent = RunningAgent.Start(_plane, Folder(), o => o with { Slots = 256, Cpu = 256 });
+        _plane.ArtifactsDown = true;
+        await using var agent = RunningAgent.Start(_plane, Folder());
+        var lease = Make.Command("cat", "x") with { Inputs = [new InputSpec { Path = "x", Sha256 = Make.Sha256("x") }] };
+        lease = lease with { Limits = lease.Limits with { StageInSeconds = 1 } };
+        _plane.Lease(lease);
+        await Make.UntilAsync(() => _plane.ReportOf(lease.AttemptId) is not null, "the report", 5);
+        Assert.That((_plane.ReportOf(lease.AttemptId)!.Outcome, _plane.ReportOf(lease.AttemptId)!.Reason), Is.EqualTo((AttemptOutcomes.DeviceError, "stage_in_timeout")));
+    }
+
+    [Test]
+    public async Task A_stage_out_that_takes_too_long_is_the_devices_fault()
+    {
+        _plane.ArtifactsDown = true;
+        await using var agent = RunningAgent.Start(_plane, Folder());
+        var lease = Make.Command("write", "100");
+        lease = lease with { Limits = lease.Limits with { StageOutSeconds = 1 } };
+        _plane.Lease(lease);
+        await Make.UntilAsync(() => _plane.ReportOf(lease.AttemptId) is not null, "the report", 5);
+        var report = _plane.ReportOf(lease.AttemptId)!;
+        Assert.That((report.Outcome, report.Reason, report.OutputDigest), Is.EqualTo((AttemptOutcomes.DeviceError, "stage_out_timeout", (string?)null)));
+    }
+
+    [Test]
+    public async Task A_used_up_token_stops_a_new_device_but_not_a_known_one()
+    {
+        await using (var stranger = RunningAgent.Start(_plane, Folder("new"), o => o with { Token = "used-up" }))
+        {
+            var error = Assert.ThrowsAsync<AgentException>(() => stranger.Ended.WaitAsync(TimeSpan.FromSeconds(10)));
+            Assert.That(error!.ExitCode, Is.EqualTo(ExitCodes.Auth));
+        }
+        await using (var first = RunningAgent.Start(_plane, Folder(), o => o with { Token = "good" }))
+            await Make.UntilAsync(() => !_plane.Polls.IsEmpty, "the first poll");
+        await using var known = RunningAgent.Start(_plane, Folder(), o => o with { Token = "used-up", Slots = 3 });
+        await Make.UntilAsync(() => _plane.Registrations.Any(r => r.Slots == 3), "the registration by device key");
+    }
+
+    [TestCase(32)]
+    [TestCase(256)]
+    public async Task Tiny_tasks_flow_by_the_thousand_per_second(int slots)
+    {
+        await using var agent = RunningAgent.Start(_plane, Folder(), o => o with { Slots = slots, Cpu = slots });
         await Make.UntilAsync(() => !_plane.Polls.IsEmpty, "the first poll");
         var start = TimeProvider.System.GetTimestamp();
         _plane.Lease([.. Enumerable.Range(0, 5_000).Select(_ => Make.Noop())]);

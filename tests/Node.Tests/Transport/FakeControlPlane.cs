@@ -53,6 +53,8 @@ internal sealed class FakeControlPlane : IAsyncDisposable
 
     /// <summary>Breaks the next download after this many bytes.</summary>
     public int? CutDownloadAfter { get; set; }
+    /// <summary>Only transfers of artifacts break.</summary>
+    public bool ArtifactsDown { get; set; }
     public string AckStatus { get; set; } = "recorded";
     public bool LoseReportAnswers { get; set; }
 
@@ -150,6 +152,11 @@ internal sealed class FakeControlPlane : IAsyncDisposable
         else if (path == "/api/idle-compute/devices")
         {
             var body = await BodyAsync<DeviceRegistration>(context);
+            if (context.Request.Headers.Authorization == "Bearer used-up")
+            {
+                await ProblemAsync(context, 401, "identity.token_used");
+                return;
+            }
             Registrations.Enqueue(body);
             await AnswerAsync(context, new { Success = true, body.DeviceId, Status = "registered", DeviceToken = (string?)"device-key-1" }, 201);
         }
@@ -253,6 +260,11 @@ internal sealed class FakeControlPlane : IAsyncDisposable
     private async Task ArtifactAsync(HttpContext context, string sha)
     {
         var request = context.Request;
+        if (ArtifactsDown)
+        {
+            context.Abort();
+            return;
+        }
         switch (request.Method)
         {
             case "HEAD" when Artifacts.TryGetValue(sha, out var whole):

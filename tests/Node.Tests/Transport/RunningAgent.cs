@@ -110,6 +110,7 @@ internal static class Make
         }
     }
 
+    public static UnixFileMode Mode(string path) => OperatingSystem.IsWindows() ? UnixFileMode.None : File.GetUnixFileMode(path);
     public static string Sha256(byte[] content) => Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(content));
     public static string Sha256(string content) => Sha256(Encoding.UTF8.GetBytes(content));
 

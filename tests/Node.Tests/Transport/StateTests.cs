@@ -108,7 +108,7 @@ public sealed class StateTests
         await using var plane = await FakeControlPlane.StartAsync();
         using var folder = StateFolder.Open(_root);
         using var client = new ControlPlaneClient(plane.Address, "d", () => "device-key-1", TimeProvider.System);
-        var store = new ArtifactStore(client, folder, 25_000, TimeProvider.System, new Random(1), NodeLog.None);
+        using var store = new ArtifactStore(client, folder, 25_000, TimeProvider.System, new Random(1), NodeLog.None);
         var shas = new List<string>();
         for (var i = 0; i < 4; i++)
         {
@@ -118,7 +118,7 @@ public sealed class StateTests
             var work = Path.Combine(_root, "w" + i);
             Directory.CreateDirectory(work);
             await store.StageAsync([new InputSpec { Path = "in/x", Sha256 = shas[i], Executable = true }], Guid.NewGuid(), work, CancellationToken.None);
-            Assert.That(File.GetUnixFileMode(Path.Combine(work, "in/x")) & UnixFileMode.UserExecute, Is.Not.EqualTo((UnixFileMode)0));
+            Assert.That(Make.Mode(Path.Combine(work, "in/x")) & UnixFileMode.UserExecute, Is.Not.EqualTo(UnixFileMode.None));
             // A payload that writes into its input changes its own copy only.
             await File.WriteAllTextAsync(Path.Combine(work, "in/x"), "spoilt");
             await Task.Delay(20);
@@ -135,7 +135,7 @@ public sealed class StateTests
         await using var plane = await FakeControlPlane.StartAsync();
         using var folder = StateFolder.Open(_root);
         using var client = new ControlPlaneClient(plane.Address, "d", () => "device-key-1", TimeProvider.System);
-        var store = new ArtifactStore(client, folder, 1 << 20, TimeProvider.System, new Random(1), NodeLog.None);
+        using var store = new ArtifactStore(client, folder, 1 << 20, TimeProvider.System, new Random(1), NodeLog.None);
         var content = new byte[100_000];
         plane.Artifacts[Make.Sha256(content)] = content;
         var pins = await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => store.AcquireAsync(Make.Sha256(content), Guid.NewGuid(), CancellationToken.None)));

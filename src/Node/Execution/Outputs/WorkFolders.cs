@@ -51,6 +51,8 @@ public static class WorkFolders
     /// <summary>Gives the folder and what is in it to the user the payload will run as; the group stays root so that the sandbox set-up can enter.</summary>
     internal static void GiveTo(string folder, uint user)
     {
+        if (OperatingSystem.IsWindows())
+            throw new PlatformNotSupportedException("Sandboxes need Linux.");
         File.SetUnixFileMode(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
             | UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute);
         Native.ChangeOwner(folder, user, 0);
@@ -94,7 +96,7 @@ public static class WorkFolders
     /// <summary>Makes a folder listable again for us, its owner; root can list everything anyway.</summary>
     internal static void OpenUp(string folder)
     {
-        if (!Native.IsRoot && Native.Stat(folder) is { Kind: FileKind.Folder })
+        if (!OperatingSystem.IsWindows() && !Native.IsRoot && Native.Stat(folder) is { Kind: FileKind.Folder })
             File.SetUnixFileMode(folder, File.GetUnixFileMode(folder) | UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
     }
 

@@ -249,10 +249,19 @@ internal abstract class ControlGroups : IDisposable
         private readonly string _pids = folders["pids"];
         private readonly string? _cpu = folders.GetValueOrDefault("cpuacct");
 
-        public override IReadOnlyList<string> EntryFiles { get; } = [.. folders.Values.Select(folder => Path.Combine(folder, "cgroup.procs"))];
+        public override IReadOnlyList<string> EntryFiles { get; } =
+            [.. folders.OrderBy(pair => pair.Key == "memory" ? 0 : 1).Select(pair => Path.Combine(pair.Value, "cgroup.procs"))];
+
+        private (long Memory, int Processes) _limits;
 
         public override void Limit(long memoryBytes, int processes)
         {
+            // A group is mostly used again under the same limits; then only the peak has to be forgotten.
+            if (_limits == (memoryBytes, processes))
+            {
+                File.WriteAllText(Path.Combine(_memory, "memory.max_usage_in_bytes"), "0");
+                return;
+            }
             string plain = Path.Combine(_memory, "memory.limit_in_bytes"), withSwap = Path.Combine(_memory, "memory.memsw.limit_in_bytes");
             var value = memoryBytes.ToString(CultureInfo.InvariantCulture);
             // The limit with swap may never be below the plain one, so it is lifted first and lowered last.
@@ -263,9 +272,11 @@ internal abstract class ControlGroups : IDisposable
                 File.WriteAllText(withSwap, value);
             File.WriteAllText(Path.Combine(_memory, "memory.max_usage_in_bytes"), "0");
             File.WriteAllText(Path.Combine(_pids, "pids.max"), processes.ToString(CultureInfo.InvariantCulture));
+            _limits = (memoryBytes, processes);
         }
 
-        public override IReadOnlyList<int> Processes() => [.. folders.Values.SelectMany(ProcessesIn).Distinct()];
+        // A process enters the memory hierarchy first and leaves all of them at once, so this one knows of all.
+        public override IReadOnlyList<int> Processes() => [.. ProcessesIn(_memory)];
 
         protected override GroupUsage Read() => new(
             Number(Path.Combine(_memory, "memory.usage_in_bytes")),

@@ -36,5 +36,5 @@ internal static class Programs
 
     private static bool IsExecutable(string path) =>
         File.Exists(path) && !OperatingSystem.IsWindows()
-        && (File.GetUnixFileMode(path) & (UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute)) != 0;
+        && (File.GetUnixFileMode(path) & (UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute)) != UnixFileMode.None;
 }

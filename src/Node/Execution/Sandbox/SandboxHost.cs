@@ -84,6 +84,8 @@ internal sealed class SandboxHost : IAsyncDisposable
     /// </summary>
     public static async Task<SandboxHost> OpenAsync(ExecutorOptions options, TimeProvider time, List<string> findings, CancellationToken stop)
     {
+        if (OperatingSystem.IsWindows())
+            throw new PlatformNotSupportedException("Sandboxes need Linux.");
         var home = Path.Combine(Path.GetFullPath(options.StateFolder), "sandbox");
         // What an earlier, killed agent left: nothing in here outlives a process.
         if (Directory.Exists(home))
@@ -195,7 +197,7 @@ internal sealed class SandboxHost : IAsyncDisposable
     // Since 5.14 RLIMIT_NPROC counts per user *and user namespace*; before, it would count everything the agent's user runs.
     private static bool CountsProcessesPerNamespace => Environment.OSVersion.Version >= new Version(5, 14);
 
-    private IEnumerable<string> Options(SandboxSpec spec)
+    private List<string> Options(SandboxSpec spec)
     {
         List<string> options =
         [

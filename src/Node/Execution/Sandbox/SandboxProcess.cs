@@ -73,7 +73,7 @@ internal sealed partial class SandboxProcess(
     {
         await process.WaitForExitAsync(stop);
         // bwrap ends as soon as the program does; the kernel then ends the rest of the pid namespace, a moment later.
-        var init = InitProcess();
+        var init = group is null ? InitProcess() : null;
         for (var wait = 0; wait < 5000 && StillThere(init); wait++)
         {
             if (mark is not null || wait > 500)

@@ -184,7 +184,7 @@ internal sealed partial class WasmRunner : IAsyncDisposable
         System.Diagnostics.Process? process = null;
         try
         {
-            process = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo(program, ["--version"]) { RedirectStandardOutput = true });
+            process = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo(program, ["--version"]) { RedirectStandardOutput = true, UseShellExecute = false });
             if (process is null)
                 return 0;
             var text = await process.StandardOutput.ReadToEndAsync(either.Token);
