@@ -37,7 +37,7 @@ try
     var noop = await RunArrayAsync("noop", Noop, noopTasks);
     var starts = await SinglesAsync(singles);
     var command = await RunArrayAsync("command", new JsonObject { ["kind"] = "command", ["argv"] = new JsonArray("true") }, commands);
-    var audit = await server.GetAsync("api/tokenomics/ledger/audit", stop.Token);
+    var audit = await server.GetAsync("api/tokenomics/audit", stop.Token);
 
     var (p50, p99) = (Percentile(starts, 0.50), Percentile(starts, 0.99));
     var pass = noop >= 1_000 && command >= 0.6 * bwrap && p99 < 150 && (bool)audit["balanced"]!;
