@@ -268,7 +268,9 @@ public sealed class SandboxTests(bool controlGroups)
     public async Task Names_the_process_limit_when_it_made_the_program_fail()
     {
         var result = await _bench.Run(["perl", "-e", "for (1..40) { defined(my $p = fork) or exit 7; if (!$p) { sleep 5; exit } }"], l => l.With(x => x with { Processes = 16 }));
-        Assert.That((result.Outcome, result.Reason), Is.EqualTo((AttemptOutcomes.Failed, _kernelKeepsLimits ? ExecutionReasons.ProcessLimit : ExecutionReasons.ExitCode)), result.Message);
+        Assert.That(result.Outcome, Is.EqualTo(AttemptOutcomes.Failed), result.Message);
+        // By sampling it depends on whether a look fell into the short time before the program gave up.
+        Assert.That(result.Reason, Is.EqualTo(ExecutionReasons.ProcessLimit).Or.EqualTo(_kernelKeepsLimits ? ExecutionReasons.ProcessLimit : ExecutionReasons.ExitCode), result.Message);
     }
 
     [Test]
