@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using FluentValidation;
 using FogCompute.Application.Common.Messaging;
 using FogCompute.Application.Common.Security;
+using FogCompute.Application.Identity.Contracts;
 using FogCompute.Application.IdleCompute.Contracts;
 using FogCompute.Domain.Common;
 using FogCompute.Domain.IdleCompute;
@@ -105,7 +106,7 @@ internal sealed class RegisterDeviceValidator : AbstractValidator<RegisterDevice
     }
 }
 
-internal sealed class RegisterDeviceHandler(IIdleComputeDb db, IDeviceDirectory devices, CallerContext context, ITransactionScope transaction, TimeProvider time)
+internal sealed class RegisterDeviceHandler(IIdleComputeDb db, IDeviceDirectory devices, IEnrolment enrolment, CallerContext context, ITransactionScope transaction, TimeProvider time)
     : ICommandHandler<RegisterDeviceCommand, RegisterDeviceResult>
 {
     private const long MiB = 1L << 20;
@@ -116,7 +117,8 @@ internal sealed class RegisterDeviceHandler(IIdleComputeDb db, IDeviceDirectory 
         var (token, hash) = DeviceKeys.Create();
         var offer = OfferOf(command);
         await devices.ReserveIdAsync(command.DeviceId, cancellationToken);
-        var existing = (await devices.LockAnyAsync(command.DeviceId, cancellationToken));
+        await enrolment.SpendAsync(command.DeviceId, cancellationToken);
+        var existing = await devices.LockAnyAsync(command.DeviceId, cancellationToken);
         if (existing is null)
             db.Devices.Add(Device.Register(command.DeviceId, context.Caller.Account, offer, hash, now));
         else
