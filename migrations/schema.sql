@@ -1,8 +1,61 @@
 -- The whole current schema. Generated from the migrations by ./dev db schema; never edited by hand.
 
+CREATE SCHEMA artifacts;
+
 CREATE SCHEMA identity;
 
+CREATE SCHEMA idle_compute;
+
 CREATE SCHEMA platform;
+
+CREATE SCHEMA scheduler;
+
+CREATE SCHEMA tokenomics;
+
+CREATE FUNCTION tokenomics.refuse_change() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'tokenomics.% is append-only: % refused. Correct a mistake with a new transfer.', TG_TABLE_NAME, TG_OP USING ERRCODE = 'restrict_violation';
+END $$;
+
+CREATE FUNCTION tokenomics.require_balance() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE odd bigint;
+BEGIN
+    SELECT transfer INTO odd FROM added GROUP BY transfer HAVING sum(amount) <> 0 LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'The postings of transfer % do not sum to zero.', odd USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION tokenomics.take_transaction_id() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM pg_current_xact_id();
+    RETURN NULL;
+END $$;
+
+CREATE TABLE artifacts.blobs (
+    sha256 bytea NOT NULL,
+    size_bytes bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT blobs_sha256_check CHECK ((octet_length(sha256) = 32)),
+    CONSTRAINT blobs_size_bytes_check CHECK ((size_bytes >= 0))
+);
+
+COMMENT ON TABLE artifacts.blobs IS 'Contents that are completely on disk and whose hash was verified';
+
+CREATE TABLE artifacts.grants (
+    sha256 bytea NOT NULL,
+    account_id uuid NOT NULL,
+    created_at timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE artifacts.grants IS 'An account reads only what it uploaded itself or what its own jobs produced';
 
 CREATE TABLE identity.access_keys (
     id uuid NOT NULL,
@@ -14,12 +67,19 @@ CREATE TABLE identity.access_keys (
     created_at timestamp with time zone NOT NULL,
     expires_at timestamp with time zone,
     revoked_at timestamp with time zone,
-    CONSTRAINT access_keys_kind_check CHECK ((kind = ANY (ARRAY['ApiKey'::text, 'EnrolmentToken'::text])))
+    uses_left integer,
+    used_by text[] DEFAULT '{}'::text[] NOT NULL,
+    CONSTRAINT access_keys_kind_check CHECK ((kind = ANY (ARRAY['ApiKey'::text, 'EnrolmentToken'::text]))),
+    CONSTRAINT access_keys_uses_left_check CHECK ((uses_left >= 0))
 );
 
 COMMENT ON TABLE identity.access_keys IS 'Secrets that speak for an account: API keys, and enrolment tokens that may only register a device';
 
 COMMENT ON COLUMN identity.access_keys.secret_hash IS 'SHA-256 of the 256-bit random secret; the secret itself is shown once and never stored';
+
+COMMENT ON COLUMN identity.access_keys.uses_left IS 'How many more machines may enrol; null: any number';
+
+COMMENT ON COLUMN identity.access_keys.used_by IS 'Device ids that used a counted token: repeating a registration whose answer was lost spends nothing';
 
 CREATE TABLE identity.accounts (
     id uuid NOT NULL,
@@ -31,6 +91,57 @@ CREATE TABLE identity.accounts (
 COMMENT ON TABLE identity.accounts IS 'Billing and authorisation principals';
 
 COMMENT ON COLUMN identity.accounts.address IS 'Public ledger address, fog1 followed by 38 characters of base32';
+
+CREATE TABLE idle_compute.devices (
+    id text NOT NULL,
+    account_id uuid NOT NULL,
+    name text,
+    type text NOT NULL,
+    platform text,
+    key_hash bytea NOT NULL,
+    public_key bytea,
+    cpu_millicores integer NOT NULL,
+    memory_bytes bigint NOT NULL,
+    disk_bytes bigint,
+    gpus integer NOT NULL,
+    slots integer NOT NULL,
+    isolation_levels text[] NOT NULL,
+    payload_kinds text[] NOT NULL,
+    network_allowed boolean NOT NULL,
+    labels text[] NOT NULL,
+    region text,
+    benchmark_score double precision,
+    cpu_ghz double precision,
+    offline_grace_seconds integer NOT NULL,
+    battery_percent double precision,
+    charging boolean,
+    temperature_celsius double precision,
+    other_cpu double precision,
+    state text NOT NULL,
+    state_reason text,
+    registered_at timestamp with time zone NOT NULL,
+    last_seen_at timestamp with time zone NOT NULL,
+    last_poll_at timestamp with time zone,
+    unregistered_at timestamp with time zone,
+    tasks_completed bigint NOT NULL,
+    compute_ms bigint NOT NULL,
+    reputation_right double precision NOT NULL,
+    reputation_wrong double precision NOT NULL,
+    reputation_at timestamp with time zone NOT NULL,
+    verified_streak integer NOT NULL,
+    losses bigint NOT NULL,
+    evictions bigint NOT NULL
+);
+
+COMMENT ON TABLE idle_compute.devices IS 'Enrolled machines; the row stays after unregistering so that history keeps its names';
+
+COMMENT ON COLUMN idle_compute.devices.key_hash IS 'SHA-256 of the device key, which was shown once';
+
+COMMENT ON COLUMN idle_compute.devices.public_key IS 'P-256 SubjectPublicKeyInfo that signs receipts';
+
+COMMENT ON COLUMN idle_compute.devices.last_seen_at IS 'Written at most every few seconds per device: good enough for silence detection';
+
+COMMENT ON COLUMN idle_compute.devices.reputation_right IS 'Decayed count of verified-right results, as of reputation_at';
 
 CREATE TABLE platform.idempotency_keys (
     account_id uuid NOT NULL,
@@ -68,6 +179,281 @@ COMMENT ON TABLE platform.schema_migrations IS 'Migrations applied to this datab
 
 COMMENT ON COLUMN platform.schema_migrations.checksum IS 'SHA-256 of the file: one that changed after it was applied is refused';
 
+CREATE TABLE scheduler.attempts (
+    id uuid NOT NULL,
+    job_id uuid NOT NULL,
+    task_index integer NOT NULL,
+    device_id text NOT NULL,
+    replica smallint NOT NULL,
+    epoch integer NOT NULL,
+    state text NOT NULL,
+    reason text,
+    message text,
+    leased_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    exit_code integer,
+    wall_ms bigint NOT NULL,
+    cpu_ms bigint NOT NULL,
+    peak_memory_bytes bigint,
+    output_digest text,
+    output jsonb,
+    stdout_sha256 text,
+    stderr_sha256 text,
+    log_tail text,
+    log_bytes bigint NOT NULL,
+    signature text
+)
+WITH (fillfactor='70');
+
+COMMENT ON TABLE scheduler.attempts IS 'One run of a task replica on one device, with the receipt the device signed';
+
+COMMENT ON COLUMN scheduler.attempts.signature IS 'ECDSA P-256 over the receipt (device, attempt, epoch, outcome, digest, usage)';
+
+CREATE TABLE scheduler.job_dependencies (
+    job_id uuid NOT NULL,
+    depends_on uuid NOT NULL,
+    CONSTRAINT job_dependencies_check CHECK ((job_id <> depends_on))
+);
+
+COMMENT ON TABLE scheduler.job_dependencies IS 'A job names only jobs that exist already, so the graph cannot contain a cycle';
+
+CREATE TABLE scheduler.jobs (
+    id uuid NOT NULL,
+    account_id uuid NOT NULL,
+    name text NOT NULL,
+    state text NOT NULL,
+    state_reason text,
+    sla_tier text NOT NULL,
+    cpu_millicores integer NOT NULL,
+    memory_bytes bigint NOT NULL,
+    gpus integer NOT NULL,
+    isolation text NOT NULL,
+    network text NOT NULL,
+    payload_kind text NOT NULL,
+    labels text[] NOT NULL,
+    regions text[] NOT NULL,
+    excluded_devices text[] NOT NULL,
+    priority integer NOT NULL,
+    retries integer NOT NULL,
+    deterministic boolean NOT NULL,
+    privacy_level text NOT NULL,
+    estimate_ms bigint NOT NULL,
+    queue_seconds integer NOT NULL,
+    stage_in_seconds integer NOT NULL,
+    wall_seconds integer NOT NULL,
+    stage_out_seconds integer NOT NULL,
+    memory_limit_bytes bigint NOT NULL,
+    disk_limit_bytes bigint NOT NULL,
+    output_limit_bytes bigint NOT NULL,
+    process_limit integer NOT NULL,
+    specification jsonb NOT NULL,
+    deadline timestamp with time zone,
+    quote_micro bigint NOT NULL,
+    hold_per_task_micro bigint NOT NULL,
+    charged_micro bigint NOT NULL,
+    task_count integer NOT NULL,
+    tasks_succeeded integer NOT NULL,
+    tasks_failed integer NOT NULL,
+    tasks_cancelled integer NOT NULL,
+    dependencies_left integer NOT NULL,
+    submitted_at timestamp with time zone NOT NULL,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    sla_met boolean,
+    CONSTRAINT jobs_check CHECK ((((tasks_succeeded + tasks_failed) + tasks_cancelled) <= task_count)),
+    CONSTRAINT jobs_dependencies_left_check CHECK ((dependencies_left >= 0)),
+    CONSTRAINT jobs_task_count_check CHECK (((task_count >= 1) AND (task_count <= 1000000)))
+);
+
+COMMENT ON TABLE scheduler.jobs IS 'What requesters asked for; task counters are kept here so that the last task is seen under this row''s lock';
+
+COMMENT ON COLUMN scheduler.jobs.specification IS 'Payload, inputs and output globs exactly as agents get them';
+
+COMMENT ON COLUMN scheduler.jobs.quote_micro IS 'Micro-credits for the whole job; the hold is each task''s quote × 1.1';
+
+CREATE TABLE scheduler.tasks (
+    job_id uuid NOT NULL,
+    index integer NOT NULL,
+    state text NOT NULL,
+    open_slots smallint NOT NULL,
+    epoch integer NOT NULL,
+    job_errors smallint NOT NULL,
+    device_losses smallint NOT NULL,
+    evictions smallint NOT NULL,
+    audited boolean NOT NULL,
+    eligible_at timestamp with time zone NOT NULL,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    output_digest text,
+    failure_reason text,
+    cost_micro bigint NOT NULL,
+    CONSTRAINT tasks_open_slots_check CHECK ((open_slots >= 0))
+)
+WITH (fillfactor='70');
+
+COMMENT ON TABLE scheduler.tasks IS 'Independently runnable units of a job, addressed by job and array index';
+
+COMMENT ON COLUMN scheduler.tasks.open_slots IS 'Replicas that still need a device';
+
+COMMENT ON COLUMN scheduler.tasks.epoch IS 'Fencing token: grows with each lease';
+
+CREATE TABLE tokenomics.accounts (
+    id bigint NOT NULL,
+    owner uuid,
+    kind text NOT NULL,
+    balance bigint DEFAULT 0 NOT NULL,
+    earned bigint DEFAULT 0 NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT accounts_earned_check CHECK ((earned >= 0)),
+    CONSTRAINT accounts_kind_fits_owner CHECK (
+CASE
+    WHEN (owner IS NULL) THEN (kind = ANY (ARRAY['Issuance'::text, 'Treasury'::text, 'Sovereign'::text, 'RewardsPool'::text, 'Faucet'::text, 'Fees'::text, 'Burned'::text, 'Slashed'::text]))
+    ELSE (kind = ANY (ARRAY['Available'::text, 'Held'::text, 'Staked'::text, 'Unbonding'::text]))
+END),
+    CONSTRAINT accounts_never_below_zero CHECK (
+CASE
+    WHEN (kind = 'Issuance'::text) THEN ((balance >= '-1000000000000'::bigint) AND (balance <= 0))
+    ELSE (balance >= 0)
+END)
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE tokenomics.accounts IS 'Balances; half-empty pages keep their frequent updates in place (no index changes)';
+
+COMMENT ON COLUMN tokenomics.accounts.id IS 'System accounts have the fixed ids 1-8; rows are locked in descending order of id, so the busy system accounts come last';
+
+COMMENT ON COLUMN tokenomics.accounts.earned IS 'Everything settlements ever credited here; a running figure that the reconciler re-derives';
+
+COMMENT ON CONSTRAINT accounts_never_below_zero ON tokenomics.accounts IS 'Only issuance may be negative, down to the hard cap of 1 000 000 credits';
+
+ALTER TABLE tokenomics.accounts ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME tokenomics.accounts_id_seq
+    START WITH 100
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE tokenomics.blocks (
+    number bigint NOT NULL,
+    first_transfer bigint NOT NULL,
+    last_transfer bigint NOT NULL,
+    transfers integer NOT NULL,
+    previous_hash bytea NOT NULL,
+    hash bytea NOT NULL,
+    sealed_at timestamp with time zone NOT NULL,
+    CONSTRAINT blocks_check CHECK ((first_transfer <= last_transfer)),
+    CONSTRAINT blocks_hash_check CHECK ((length(hash) = 32)),
+    CONSTRAINT blocks_number_check CHECK ((number >= 1)),
+    CONSTRAINT blocks_previous_hash_check CHECK ((length(previous_hash) = 32)),
+    CONSTRAINT blocks_transfers_check CHECK ((transfers > 0))
+);
+
+COMMENT ON TABLE tokenomics.blocks IS 'Hash chain over the journal: a block covers every transfer numbered first_transfer to last_transfer, and blocks leave no number out';
+
+CREATE TABLE tokenomics.holds (
+    job_id uuid NOT NULL,
+    owner uuid NOT NULL,
+    amount bigint NOT NULL,
+    remaining bigint NOT NULL,
+    settled bigint DEFAULT 0 NOT NULL,
+    released bigint DEFAULT 0 NOT NULL,
+    state text NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    closed_at timestamp with time zone,
+    CONSTRAINT holds_amount_check CHECK ((amount >= 0)),
+    CONSTRAINT holds_closed_is_empty CHECK ((((state = 'Closed'::text) = (closed_at IS NOT NULL)) AND ((state = 'Open'::text) OR (remaining = 0)))),
+    CONSTRAINT holds_conserve CHECK ((amount = ((remaining + settled) + released))),
+    CONSTRAINT holds_released_check CHECK ((released >= 0)),
+    CONSTRAINT holds_remaining_check CHECK ((remaining >= 0)),
+    CONSTRAINT holds_settled_check CHECK ((settled >= 0)),
+    CONSTRAINT holds_state_check CHECK ((state = ANY (ARRAY['Open'::text, 'Closed'::text])))
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE tokenomics.holds IS 'Credits set aside per job; the row lock serialises the settlements of one job';
+
+CREATE TABLE tokenomics.owners (
+    id uuid NOT NULL,
+    address text NOT NULL,
+    opened_at timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE tokenomics.owners IS 'Who has accounts here; written when the identity account opens';
+
+COMMENT ON COLUMN tokenomics.owners.id IS 'identity.accounts.id; checked at commit, because the event that opens the ledger runs before the identity row is saved';
+
+CREATE TABLE tokenomics.postings (
+    transfer bigint NOT NULL,
+    account_id bigint NOT NULL,
+    amount bigint NOT NULL,
+    CONSTRAINT postings_amount_check CHECK ((amount <> 0))
+);
+
+COMMENT ON TABLE tokenomics.postings IS 'Signed amounts; each transfer''s postings sum to zero. No foreign keys: their per-row checks would cost more than the insert, and the reconciler looks for orphans';
+
+CREATE TABLE tokenomics.reconciliations (
+    id bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    elapsed_ms integer NOT NULL,
+    difference_count integer NOT NULL,
+    differences jsonb NOT NULL,
+    supply bigint NOT NULL,
+    head_block bigint NOT NULL,
+    head_hash bytea,
+    chain_verified_to bigint NOT NULL
+);
+
+COMMENT ON TABLE tokenomics.reconciliations IS 'Outcome of each ledger check; the latest row is what /health shows';
+
+COMMENT ON COLUMN tokenomics.reconciliations.differences IS 'The first 100 differences';
+
+COMMENT ON COLUMN tokenomics.reconciliations.chain_verified_to IS 'Block at which the next run continues its round through the chain';
+
+ALTER TABLE tokenomics.reconciliations ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME tokenomics.reconciliations_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE tokenomics.transfers (
+    number bigint NOT NULL,
+    kind text NOT NULL,
+    idempotency_key text NOT NULL,
+    job_id uuid,
+    task_index integer,
+    cause json,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT transfers_idempotency_key_check CHECK (((length(idempotency_key) >= 1) AND (length(idempotency_key) <= 200))),
+    CONSTRAINT transfers_kind_check CHECK ((kind = ANY (ARRAY['Genesis'::text, 'FaucetGrant'::text, 'Hold'::text, 'Settlement'::text, 'Release'::text]))),
+    CONSTRAINT transfers_task_index_check CHECK ((task_index >= 0))
+);
+
+COMMENT ON TABLE tokenomics.transfers IS 'The journal, append-only. Numbers of rolled-back transactions stay unused';
+
+COMMENT ON COLUMN tokenomics.transfers.cause IS 'Why these amounts: cost, payees with device and attempt, shortfall. json, not jsonb: the text is hashed as written';
+
+ALTER TABLE tokenomics.transfers ALTER COLUMN number ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME tokenomics.transfers_number_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+ALTER TABLE ONLY artifacts.blobs
+    ADD CONSTRAINT blobs_pkey PRIMARY KEY (sha256);
+
+ALTER TABLE ONLY artifacts.grants
+    ADD CONSTRAINT grants_pkey PRIMARY KEY (sha256, account_id);
+
 ALTER TABLE ONLY identity.access_keys
     ADD CONSTRAINT access_keys_pkey PRIMARY KEY (id);
 
@@ -83,6 +469,12 @@ ALTER TABLE ONLY identity.accounts
 ALTER TABLE ONLY identity.accounts
     ADD CONSTRAINT accounts_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY idle_compute.devices
+    ADD CONSTRAINT devices_key_hash_key UNIQUE (key_hash);
+
+ALTER TABLE ONLY idle_compute.devices
+    ADD CONSTRAINT devices_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY platform.idempotency_keys
     ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (account_id, command, key);
 
@@ -95,9 +487,131 @@ ALTER TABLE ONLY platform.schema_migrations
 ALTER TABLE ONLY platform.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (number);
 
+ALTER TABLE ONLY scheduler.attempts
+    ADD CONSTRAINT attempts_job_id_task_index_epoch_key UNIQUE (job_id, task_index, epoch);
+
+ALTER TABLE ONLY scheduler.attempts
+    ADD CONSTRAINT attempts_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY scheduler.job_dependencies
+    ADD CONSTRAINT job_dependencies_pkey PRIMARY KEY (job_id, depends_on);
+
+ALTER TABLE ONLY scheduler.jobs
+    ADD CONSTRAINT jobs_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY scheduler.tasks
+    ADD CONSTRAINT tasks_pkey PRIMARY KEY (job_id, index);
+
+ALTER TABLE ONLY tokenomics.accounts
+    ADD CONSTRAINT accounts_owner_kind_key UNIQUE NULLS NOT DISTINCT (owner, kind);
+
+ALTER TABLE ONLY tokenomics.accounts
+    ADD CONSTRAINT accounts_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY tokenomics.blocks
+    ADD CONSTRAINT blocks_hash_key UNIQUE (hash);
+
+ALTER TABLE ONLY tokenomics.blocks
+    ADD CONSTRAINT blocks_pkey PRIMARY KEY (number);
+
+ALTER TABLE ONLY tokenomics.holds
+    ADD CONSTRAINT holds_pkey PRIMARY KEY (job_id);
+
+ALTER TABLE ONLY tokenomics.owners
+    ADD CONSTRAINT owners_address_key UNIQUE (address);
+
+ALTER TABLE ONLY tokenomics.owners
+    ADD CONSTRAINT owners_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY tokenomics.postings
+    ADD CONSTRAINT postings_pkey PRIMARY KEY (transfer, account_id);
+
+ALTER TABLE ONLY tokenomics.reconciliations
+    ADD CONSTRAINT reconciliations_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY tokenomics.transfers
+    ADD CONSTRAINT transfers_idempotency_key_key UNIQUE (idempotency_key);
+
+ALTER TABLE ONLY tokenomics.transfers
+    ADD CONSTRAINT transfers_pkey PRIMARY KEY (number);
+
+CREATE INDEX grants_account ON artifacts.grants USING btree (account_id, created_at);
+
+CREATE INDEX access_keys_account ON identity.access_keys USING btree (account_id);
+
+CREATE INDEX devices_account ON idle_compute.devices USING btree (account_id);
+
 CREATE INDEX idempotency_keys_by_age ON platform.idempotency_keys USING btree (created_at);
 
 COMMENT ON INDEX platform.idempotency_keys_by_age IS 'Finds the keys that ForgetIdempotencyKeys deletes after 24 h';
 
+CREATE INDEX attempts_live_by_device ON scheduler.attempts USING btree (device_id, expires_at) WHERE (state = ANY (ARRAY['Leased'::text, 'Staging'::text, 'Running'::text, 'Uploading'::text]));
+
+CREATE UNIQUE INDEX attempts_one_live_per_replica ON scheduler.attempts USING btree (job_id, task_index, replica) WHERE (state = ANY (ARRAY['Leased'::text, 'Staging'::text, 'Running'::text, 'Uploading'::text, 'Reported'::text]));
+
+CREATE INDEX job_dependencies_depends_on ON scheduler.job_dependencies USING btree (depends_on);
+
+CREATE INDEX jobs_account ON scheduler.jobs USING btree (account_id, id);
+
+CREATE INDEX jobs_open ON scheduler.jobs USING btree (priority DESC, submitted_at, id) WHERE (state = ANY (ARRAY['Admitted'::text, 'Running'::text, 'Paused'::text]));
+
+CREATE INDEX tasks_open ON scheduler.tasks USING btree (job_id, index) WHERE (open_slots > 0);
+
+CREATE INDEX holds_open ON tokenomics.holds USING btree (owner) WHERE (state = 'Open'::text);
+
+CREATE INDEX postings_of_account ON tokenomics.postings USING btree (account_id, transfer DESC);
+
+CREATE INDEX transfers_of_job ON tokenomics.transfers USING btree (job_id) WHERE (job_id IS NOT NULL);
+
+CREATE TRIGGER accounts_keep_identity BEFORE UPDATE OF id, owner, kind ON tokenomics.accounts FOR EACH STATEMENT EXECUTE FUNCTION tokenomics.refuse_change();
+
+CREATE TRIGGER accounts_stay BEFORE DELETE OR TRUNCATE ON tokenomics.accounts FOR EACH STATEMENT EXECUTE FUNCTION tokenomics.refuse_change();
+
+CREATE TRIGGER blocks_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON tokenomics.blocks FOR EACH STATEMENT EXECUTE FUNCTION tokenomics.refuse_change();
+
+CREATE TRIGGER postings_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON tokenomics.postings FOR EACH STATEMENT EXECUTE FUNCTION tokenomics.refuse_change();
+
+CREATE TRIGGER postings_balance AFTER INSERT ON tokenomics.postings REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION tokenomics.require_balance();
+
+CREATE TRIGGER transfers_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON tokenomics.transfers FOR EACH STATEMENT EXECUTE FUNCTION tokenomics.refuse_change();
+
+CREATE TRIGGER transfers_take_transaction_id BEFORE INSERT ON tokenomics.transfers FOR EACH STATEMENT EXECUTE FUNCTION tokenomics.take_transaction_id();
+
+ALTER TABLE ONLY artifacts.grants
+    ADD CONSTRAINT grants_account_id_fkey FOREIGN KEY (account_id) REFERENCES identity.accounts(id);
+
+ALTER TABLE ONLY artifacts.grants
+    ADD CONSTRAINT grants_sha256_fkey FOREIGN KEY (sha256) REFERENCES artifacts.blobs(sha256);
+
 ALTER TABLE ONLY identity.access_keys
     ADD CONSTRAINT access_keys_account_id_fkey FOREIGN KEY (account_id) REFERENCES identity.accounts(id);
+
+ALTER TABLE ONLY idle_compute.devices
+    ADD CONSTRAINT devices_account_id_fkey FOREIGN KEY (account_id) REFERENCES identity.accounts(id);
+
+ALTER TABLE ONLY scheduler.attempts
+    ADD CONSTRAINT attempts_device_id_fkey FOREIGN KEY (device_id) REFERENCES idle_compute.devices(id);
+
+ALTER TABLE ONLY scheduler.attempts
+    ADD CONSTRAINT attempts_job_id_task_index_fkey FOREIGN KEY (job_id, task_index) REFERENCES scheduler.tasks(job_id, index);
+
+ALTER TABLE ONLY scheduler.job_dependencies
+    ADD CONSTRAINT job_dependencies_depends_on_fkey FOREIGN KEY (depends_on) REFERENCES scheduler.jobs(id);
+
+ALTER TABLE ONLY scheduler.job_dependencies
+    ADD CONSTRAINT job_dependencies_job_id_fkey FOREIGN KEY (job_id) REFERENCES scheduler.jobs(id);
+
+ALTER TABLE ONLY scheduler.jobs
+    ADD CONSTRAINT jobs_account_id_fkey FOREIGN KEY (account_id) REFERENCES identity.accounts(id);
+
+ALTER TABLE ONLY scheduler.tasks
+    ADD CONSTRAINT tasks_job_id_fkey FOREIGN KEY (job_id) REFERENCES scheduler.jobs(id);
+
+ALTER TABLE ONLY tokenomics.accounts
+    ADD CONSTRAINT accounts_owner_fkey FOREIGN KEY (owner) REFERENCES tokenomics.owners(id);
+
+ALTER TABLE ONLY tokenomics.holds
+    ADD CONSTRAINT holds_owner_fkey FOREIGN KEY (owner) REFERENCES tokenomics.owners(id);
+
+ALTER TABLE ONLY tokenomics.owners
+    ADD CONSTRAINT owners_id_fkey FOREIGN KEY (id) REFERENCES identity.accounts(id) DEFERRABLE INITIALLY DEFERRED;

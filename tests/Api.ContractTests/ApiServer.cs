@@ -94,6 +94,8 @@ public sealed class ApiServer : IAsyncDisposable
 
     public static StringContent Json(string text) => new(text, Encoding.UTF8, "application/json");
 
+    public Task StopAsync() => _app.StopAsync();
+
     public async ValueTask DisposeAsync()
     {
         Client.Dispose();

@@ -67,14 +67,15 @@ public sealed class TestDatabase : IAsyncDisposable
         return await CloneAsync(cluster, "template0", ownsCluster: false);
     }
 
-    /// <summary>A migrated database on a server of its own, for tests that stop it (about a second).</summary>
-    public static async Task<TestDatabase> CreatePrivateAsync()
+    /// <summary>A database on a server of its own, for tests that stop it (about a second).</summary>
+    public static async Task<TestDatabase> CreatePrivateAsync(bool migrated = true)
     {
         var cluster = await TestCluster.StartAsync(maxConnections: 100);
         try
         {
             var database = await CloneAsync(cluster, "template0", ownsCluster: true);
-            await Migrator.MigrateAsync(database.DataSource);
+            if (migrated)
+                await Migrator.MigrateAsync(database.DataSource);
             return database;
         }
         catch

@@ -12,10 +12,10 @@ namespace FogCompute.Api.Controllers;
 public sealed class ArtifactsController(IDispatcher dispatcher) : ControllerBase
 {
     [HttpGet]
-    [Produces("application/octet-stream", Type = typeof(FileResult))]
+    [ProducesResponseType<FileResult>(200, "application/octet-stream")]
     [ProducesResponseType(206)]
     [ProducesResponseType(304)]
-    [ProducesResponseType<Http.Problem>(416)]
+    [ProducesResponseType(416)]
     public async Task<IActionResult> GetArtifact(string sha256, [FromQuery] Guid? attempt, CancellationToken cancel)
     {
         var artifact = await dispatcher.SendAsync(new GetArtifactQuery { Sha256 = sha256, Attempt = attempt }, cancel);

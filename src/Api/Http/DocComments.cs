@@ -57,6 +57,7 @@ internal static partial class DocComments
         var words = string.Concat(element.DescendantNodes().Select(n => n switch
         {
             XText text => text.Value,
+            XElement parameter when (string?)parameter.Attribute("name") is { } name && parameter.IsEmpty => name,
             XElement see when see.Attribute("cref") is { } cref && see.IsEmpty => cref.Value[(cref.Value.LastIndexOf('.') + 1)..],
             _ => "",
         }));

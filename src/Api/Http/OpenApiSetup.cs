@@ -1,7 +1,7 @@
 using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using System.Text.RegularExpressions;
+using System.Text.Json.Serialization.Metadata;
 using FluentValidation;
 using FluentValidation.Validators;
 using FogCompute.Application.Common.Pipeline;
@@ -128,7 +128,14 @@ internal static class OpenApiSetup
                     media.Example = JsonNode.Parse(example);
             }
             if (context.MethodInfo.GetCustomAttribute<BinaryBodyAttribute>() is not null)
+            {
                 operation.RequestBody = Binary();
+                (operation.Parameters ??= []).Add(new OpenApiParameter
+                {
+                    Name = "Content-Range", In = ParameterLocation.Header, Schema = new OpenApiSchema { Type = JsonSchemaType.String },
+                    Description = "Continues an upload: bytes first-last/total. The answer 202 carries in Upload-Offset where the next part starts.",
+                });
+            }
             AddErrors(operation, context, useCase);
         }
 
@@ -166,19 +173,17 @@ internal static class OpenApiSetup
             if (operation.RequestBody is not null)
                 statuses.AddRange([400, 409, 413, 415]);
             if (operation.Parameters?.Any(p => p.In == ParameterLocation.Path) == true)
-                statuses.AddRange([404, 409]);
+                statuses.AddRange(context.ApiDescription.HttpMethod is "GET" or "HEAD" ? [404] : [404, 409]);
             if (hasInput)
                 statuses.Add(422);
             var schema = context.SchemaGenerator.GenerateSchema(typeof(Problem), context.SchemaRepository);
             operation.Responses ??= [];
             foreach (var status in statuses.Distinct().Order())
             {
-                operation.Responses.TryAdd(status.ToString(), new OpenApiResponse
-                {
-                    Description = Microsoft.AspNetCore.WebUtilities.ReasonPhrases.GetReasonPhrase(status),
-                    Content = new Dictionary<string, OpenApiMediaType>(StringComparer.Ordinal) { ["application/problem+json"] = new OpenApiMediaType { Schema = schema } },
-                });
+                operation.Responses.TryAdd(status.ToString(), new OpenApiResponse { Description = Microsoft.AspNetCore.WebUtilities.ReasonPhrases.GetReasonPhrase(status) });
             }
+            foreach (var refusal in operation.Responses.Where(r => r.Key[0] is '4' or '5').Select(r => r.Value).OfType<OpenApiResponse>())
+                refusal.Content = new Dictionary<string, OpenApiMediaType>(StringComparer.Ordinal) { ["application/problem+json"] = new OpenApiMediaType { Schema = schema } };
             foreach (var response in operation.Responses.Where(r => r.Key.StartsWith('2')).Select(r => r.Value.Content).OfType<IDictionary<string, OpenApiMediaType>>())
             {
                 // Whatever a client says it accepts, it gets JSON.
@@ -226,6 +231,26 @@ internal static class OpenApiSetup
         }
     }
 
+    /// <summary>Null is allowed exactly where the serializer allows it.</summary>
+    private static class Nulls
+    {
+        public static void Mark(OpenApiSchema schema, SchemaFilterContext context, JsonSerializerOptions json, Func<JsonPropertyInfo, bool> allows)
+        {
+            if (context.MemberInfo is not null || context.ParameterInfo is not null || schema.Properties is not { } members || !json.TryGetTypeInfo(context.Type, out var type))
+                return;
+            foreach (var property in type.Properties)
+            {
+                if (!members.TryGetValue(property.Name, out var member))
+                    continue;
+                var nullable = property.PropertyType.IsValueType ? Nullable.GetUnderlyingType(property.PropertyType) is not null : allows(property);
+                if (member is OpenApiSchema { Type: { } kinds } plain)
+                    plain.Type = nullable ? kinds | JsonSchemaType.Null : kinds & ~JsonSchemaType.Null;
+                else if (nullable)
+                    members[property.Name] = new OpenApiSchema { Description = member.Description, OneOf = [new OpenApiSchema { Type = JsonSchemaType.Null }, .. (member as OpenApiSchema)?.AllOf ?? [member]] };
+            }
+        }
+    }
+
     private sealed class OutputFacts : ISchemaFilter
     {
         public void Apply(IOpenApiSchema schema, SchemaFilterContext context)
@@ -236,6 +261,7 @@ internal static class OpenApiSetup
             // Nulls are written, so every member is always there; a problem's errors are the exception. New members may come.
             open.Required = open.Properties?.Keys.Where(k => context.Type != typeof(Problem) || k != "errors").ToHashSet(StringComparer.Ordinal);
             open.AdditionalPropertiesAllowed = true;
+            Nulls.Mark(open, context, JsonSetup.Responses, p => p.IsGetNullable);
         }
     }
 
@@ -247,6 +273,7 @@ internal static class OpenApiSetup
             if (schema is not OpenApiSchema open)
                 return;
             DocComments.Describe(open, context, JsonSetup.Requests);
+            Nulls.Mark(open, context, JsonSetup.Requests, p => p.IsSetNullable);
             if (context.MemberInfo is not null || services.GetService(typeof(IValidator<>).MakeGenericType(context.Type)) is not IValidator validator)
                 return;
             foreach (var member in validator.CreateDescriptor().GetMembersWithValidators())

@@ -9,6 +9,7 @@ namespace FogCompute.Application.Tokenomics;
 [RequiresPermission(Permissions.Public)]
 public sealed record GetLedgerHealthQuery : IQuery<LedgerHealthDto>;
 
+/// <summary>Whether the books are right, as far as is known.</summary>
 /// <param name="Status">healthy | degraded (the last reconciliation found differences) | unknown (none in the last five minutes).</param>
 public sealed record LedgerHealthDto(string Status, DateTimeOffset? ReconciledAt, int Differences, string Message);
 

@@ -22,6 +22,7 @@ public interface IJournal
 /// <summary>The hash that a block had when it was looked at before.</summary>
 public sealed record ChainAnchor(long Block, byte[] Hash);
 
+/// <summary>What recomputing a part of the chain found.</summary>
 /// <param name="VerifiedTo">Last block found good; <paramref name="FromBlock"/> − 1 when none.</param>
 /// <param name="HeadBlock">Last block there is; 0 when nothing is sealed.</param>
 /// <param name="BrokenBlock">First block whose content, hash or link is not what was sealed; null when all checked ones are good.</param>

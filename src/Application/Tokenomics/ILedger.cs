@@ -6,7 +6,9 @@ namespace FogCompute.Application.Tokenomics;
 
 /// <summary>
 /// Writes the ledger inside the current transaction, set-based. Lock order, everywhere: holds by job id, then journal keys in ordinal order,
-/// then accounts by descending row id. Whoever keeps it cannot deadlock within one event.
+/// then accounts by descending row id. So transactions with one ledger event, or with accepted tasks and the end of one of their jobs, cannot
+/// deadlock. Any other mix of events in one transaction (accepting tasks of one job, closing another) is as correct, but two such transactions
+/// may have to be told apart by the database; the unit of work then starts one of them over.
 /// </summary>
 public interface ILedger
 {
@@ -36,7 +38,7 @@ public interface ILedger
 /// <summary>The holds of jobs, locked by whoever changes them.</summary>
 public interface IHolds
 {
-    /// <summary>False when the job has a hold already.</summary>
+    /// <summary>False when the job has a hold already, or its owner no ledger accounts.</summary>
     Task<bool> AddAsync(Hold hold, CancellationToken cancel);
 
     /// <summary>Locks the holds in job-id order; jobs without a hold are absent.</summary>

@@ -25,6 +25,7 @@ public sealed record LedgerFindings(
 /// <param name="Found">Micro-credits (or a hash) as stored.</param>
 public sealed record LedgerDifference(string Check, string Subject, string Expected, string Found);
 
+/// <summary>The outcome of one reconciliation.</summary>
 /// <param name="ChainVerifiedTo">Where the next run goes on with the chain.</param>
 public sealed record Reconciliation(
     DateTimeOffset At, int ElapsedMs, int DifferenceCount, IReadOnlyList<LedgerDifference> Differences, long Supply, long HeadBlock, byte[]? HeadHash, long ChainVerifiedTo)

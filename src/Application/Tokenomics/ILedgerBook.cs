@@ -17,6 +17,7 @@ public interface ILedgerBook
 /// <summary>Micro-credits of one owner, and what settlements ever paid them.</summary>
 public sealed record OwnerBalances(AccountId Owner, string Address, long Available, long Held, long Staked, long Unbonding, long Earned, DateTimeOffset UpdatedAt);
 
+/// <summary>One posting with the transfer it belongs to.</summary>
 /// <param name="AccountRow">Row id of the account; with the transfer it names the line.</param>
 public sealed record LedgerLine(
     long Transfer, long AccountRow, DateTimeOffset At, TransferKind Kind, AccountKind Account, long Amount, Guid? Job, int? TaskIndex, string? Cause);

@@ -21,9 +21,11 @@ public sealed record ListLedgerEntriesQuery : IQuery<LedgerEntriesDto>
     public string? Cursor { get; init; }
 }
 
+/// <summary>One page of the journal as an owner sees it.</summary>
 /// <param name="Next">Cursor of the next page; null on the last.</param>
 public sealed record LedgerEntriesDto(string Address, IReadOnlyList<LedgerEntryDto> Entries, string? Next);
 
+/// <summary>One line.</summary>
 /// <param name="Amount">Credits, six places; negative: debited from <paramref name="Account"/>.</param>
 /// <param name="Account">Which of the owner's accounts moved: available, held, staked, unbonding.</param>
 /// <param name="Counterpart">Kind of account on the other side.</param>

@@ -13,7 +13,9 @@ internal sealed class OnJobAdmitted(ILedger ledger, IHolds holds) : IEventHandle
         var hold = Hold.Open(notification.Job, notification.Requester, notification.HoldMicro, notification.At);
         if (!await holds.AddAsync(hold, cancellationToken))
         {
-            var earlier = (await holds.LockAsync([hold.Job], cancellationToken))[hold.Job];
+            var found = await holds.LockAsync([hold.Job], cancellationToken);
+            if (!found.TryGetValue(hold.Job, out var earlier))
+                throw new FogException(TokenomicsErrors.AccountMissing(LedgerAccount.Available(hold.Owner)));
             if (earlier.Owner != hold.Owner || earlier.Amount != hold.Amount)
                 throw new FogException(TokenomicsErrors.KeyReused($"hold:{hold.Job}"));
             return;

@@ -9,6 +9,7 @@ namespace FogCompute.Application.Tokenomics;
 [RequiresPermission(Permissions.Operate)]
 public sealed record SealJournalCommand : ICommand<SealedJournal>;
 
+/// <summary>What one run sealed.</summary>
 /// <param name="Block">The new block; null when there was nothing to seal, or not yet.</param>
 /// <param name="MoreToDo">True when the block was full: run again at once.</param>
 public sealed record SealedJournal(long? Block, int Transfers, bool MoreToDo) : IRecurringOutcome;

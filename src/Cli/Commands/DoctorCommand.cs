@@ -165,7 +165,7 @@ internal static partial class DoctorCommand
         var status = health.Text("status");
         var down = health.Members("checks").Where(c => c.Value.Text("status") is not null and not "healthy").Select(c => $"{c.Key} {c.Value.Text("status")}").ToList();
         findings.Add(new Finding("Control plane", status switch { "healthy" => Ok, "degraded" => Warn, _ => Fail },
-            $"{invocation.Server.Address} is {status}, version {health.Text("version")}{(down.Count == 0 ? "" : ": " + string.Join(", ", down))}",
+            $"{invocation.Server.Address} is {status}, version {health.Text("version")}{(status == "healthy" || down.Count == 0 ? "" : ": " + string.Join(", ", down))}",
             status == "healthy" ? null : "See its log; the parts above say what is down."));
         if (serverTime is { } theirs)
         {

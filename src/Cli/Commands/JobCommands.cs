@@ -291,7 +291,7 @@ internal static class JobCommands
         table.AddRow(new Text("Status"), StatusCell(job.Text("status")));
         Row("SLA", job.Text("sla"));
         Row("Reason", job.Text("reason"));
-        Row("Needs", $"{job.Text("cpu")} cores, {job.Text("memory")} MiB per task");
+        Row("Needs", $"CPU cores {job.Text("cpu")}, memory {job.Text("memory")} MiB per task");
         Row("Submitted", Humane.Instant(job.Instant("submitted")));
         Row("Started", Humane.Instant(job.Instant("started")));
         Row("Completed", Humane.Instant(job.Instant("completed")));
@@ -303,8 +303,10 @@ internal static class JobCommands
         }
         if (job.At("cost") is { } cost)
         {
-            Row("Cost", $"{Humane.Credits(cost.Credits("charged"))} credits charged, {Humane.Credits(cost.Credits("held"))} held, "
-                + $"{Humane.Credits(cost.Credits("quoted"))} quoted");
+            // The hold of a job that has ended is history: what was not charged went back.
+            var open = job.Text("completed") is null;
+            Row("Cost", $"{Humane.Credits(cost.Credits("charged"))} credits charged, {Humane.Credits(cost.Credits("quoted"))} quoted"
+                + (open ? $", {Humane.Credits(cost.Credits("held"))} held" : ""));
         }
         if (job.Text("status") is "pending" or "failed" or "paused")
             Row("Why", job.Text("why", "summary") ?? job.Text("why"));

@@ -65,11 +65,10 @@ internal static class LedgerCommand
             terminal.Line("No entries yet.");
             return;
         }
-        var columns = entries.SelectMany(e => e.Members()).Where(m => m.Value is not JsonArray and not JsonObject && !m.Key.Contains("hash", StringComparison.OrdinalIgnoreCase))
-            .Select(m => m.Key).Distinct(StringComparer.Ordinal).ToArray();
+        var columns = entries.SelectMany(e => e.Members()).Where(m => m.Value is JsonValue).Select(m => m.Key).Distinct(StringComparer.Ordinal).ToArray();
         var table = Terminal.NewTable(columns);
         foreach (var entry in entries)
-            table.AddRow(columns.Select(c => JobCommands.Cell(entry.Text(c))));
+            table.AddRow(columns.Select(c => JobCommands.Cell(c == "at" ? Humane.Instant(entry.Instant(c)) : entry.Text(c))));
         terminal.Table(table);
     }
 }

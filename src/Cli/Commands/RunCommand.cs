@@ -31,6 +31,8 @@ internal static class RunCommand
         wall.Validators.Add(JobCommands.Positive);
         var estimate = new Option<double>("--estimate") { Description = "Expected run of one task, minutes; decides what is held of your credits", DefaultValueFactory = _ => 1, HelpName = "MINUTES" };
         estimate.Validators.Add(JobCommands.Positive);
+        var retries = new Option<int>("--retries") { Description = "Run a failed task again so often, 0-20 (lost machines cost no retry)", HelpName = "N" };
+        retries.Validators.Add(JobCommands.Between(0, 20));
         var timeout = new Option<double?>("--timeout") { Description = "With --follow: give up waiting after so many seconds (the job goes on; exit 7)", HelpName = "SECONDS" };
         timeout.Validators.Add(JobCommands.Positive);
         var argv = new Argument<string[]>("cmd") { Description = "Program and arguments, after --", Arity = ArgumentArity.OneOrMore };
@@ -40,7 +42,7 @@ internal static class RunCommand
             "fog run --count 8 --sla silver --follow -- sh -c 'echo task $FOG_TASK_INDEX'",
             "fog run --input data.csv --output '*.png' -- python3 plot.py data.csv")
         {
-            count, sla, follow, cpu, memory, output, input, environment, name, wall, estimate, timeout, argv,
+            count, sla, follow, cpu, memory, output, input, environment, name, wall, estimate, retries, timeout, argv,
         };
         return command.Runs(globals, async invocation =>
         {
@@ -54,6 +56,7 @@ internal static class RunCommand
                 ["duration_estimate"] = invocation.Get(estimate),
                 ["payload"] = new JsonObject { ["kind"] = "command", ["argv"] = Strings(words) },
                 ["isolation"] = "sandbox",
+                ["retries"] = invocation.Get(retries),
                 ["limits"] = new JsonObject { ["wall_seconds"] = invocation.Get(wall) },
             };
             if (invocation.Get(environment) is { Length: > 0 } pairs)

@@ -14,7 +14,7 @@ namespace FogCompute.Cli.Demo;
 /// </summary>
 internal sealed class DemoRun(Invocation invocation, bool keep, string picture)
 {
-    private const int Columns = 8, Rows = 8, Side = 1536, MaxIterations = 6000;
+    private const int Columns = 8, Rows = 8, Side = 1536, MaxIterations = 4000;
     private const int SilenceSeconds = 5;
     private const string TileFile = "tile.pgm";
     private static readonly string[] Owners = ["ada", "grace", "linus"];

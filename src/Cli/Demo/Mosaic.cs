@@ -101,8 +101,8 @@ public static class Palette
 
     private static readonly (double At, byte R, byte G, byte B)[] Stops =
     [
-        (0.00, 3, 6, 38), (0.18, 9, 38, 116), (0.34, 34, 113, 204), (0.50, 214, 242, 250),
-        (0.62, 255, 196, 64), (0.76, 214, 84, 22), (0.90, 92, 14, 46), (1.00, 16, 2, 24),
+        (0.00, 4, 7, 42), (0.14, 12, 48, 130), (0.26, 40, 130, 215), (0.36, 222, 244, 250),
+        (0.46, 255, 200, 70), (0.58, 216, 88, 24), (0.74, 100, 16, 50), (1.00, 24, 4, 30),
     ];
 
     /// <summary>Colour of a grey value between 0 (inside the set) and <paramref name="maximum"/>.</summary>

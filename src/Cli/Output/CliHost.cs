@@ -42,7 +42,7 @@ public sealed record CliHost
 public sealed class Terminal
 {
     /// <summary>Width of tables when nobody's window limits them.</summary>
-    private const int UnlimitedWidth = 220;
+    private const int UnlimitedWidth = 10_000;
 
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
     private bool _documentWritten;

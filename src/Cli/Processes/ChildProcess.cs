@@ -12,6 +12,7 @@ public sealed class ChildProcess : IDisposable
 {
     private const int SigTerm = 15;
     private const int SigKill = 9;
+    private const int LogLineShown = 400;
     private const long LogRotationBytes = 16 << 20;
     private readonly Process _process;
     private readonly bool _ownGroup;
@@ -103,7 +104,7 @@ public sealed class ChildProcess : IDisposable
 
     public Task WaitForExitAsync(CancellationToken cancel) => _process.WaitForExitAsync(cancel);
 
-    /// <summary>The last lines of its log; empty when it has none.</summary>
+    /// <summary>The last lines of its log, each cut after 400 characters; empty when it has none. The whole log is in <see cref="Log"/>.</summary>
     public IReadOnlyList<string> LogTail(int lines)
     {
         if (Log is null || !File.Exists(Log))
@@ -111,7 +112,8 @@ public sealed class ChildProcess : IDisposable
         using var file = new FileStream(Log, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
         file.Seek(-Math.Min(file.Length, 64 * 1024), SeekOrigin.End);
         using var reader = new StreamReader(file);
-        return [.. reader.ReadToEnd().TrimEnd().Split('\n').TakeLast(lines)];
+        return [.. reader.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries).TakeLast(lines)
+            .Select(line => line.Length <= LogLineShown ? line : line[..LogLineShown] + " …")];
     }
 
     public void Dispose() => _process.Dispose();

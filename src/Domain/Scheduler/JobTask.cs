@@ -1,10 +1,7 @@
 namespace FogCompute.Domain.Scheduler;
 
 /// <summary>Addresses a task: its job and its array index.</summary>
-public readonly record struct TaskKey(JobId Job, int Index) : IComparable<TaskKey>
-{
-    public int CompareTo(TaskKey other) => Job.Value.CompareTo(other.Job.Value) is var byJob and not 0 ? byJob : Index.CompareTo(other.Index);
-}
+public readonly record struct TaskKey(JobId Job, int Index);
 
 /// <summary>
 /// An independently runnable unit of a job. <see cref="OpenSlots"/> says how many replicas still need a device: placement takes from it,

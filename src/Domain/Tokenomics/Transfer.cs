@@ -12,6 +12,7 @@ public enum TransferKind
     Release,
 }
 
+/// <summary>One signed amount on one account.</summary>
 /// <param name="Amount">Micro-credits, never 0; positive: credited.</param>
 public readonly record struct Posting(LedgerAccount Account, long Amount);
 

@@ -177,7 +177,7 @@ internal sealed class ArtifactStore : IArtifactStore
         var deleted = 0;
         foreach (var path in Directory.EnumerateFiles(_partials, "*", SearchOption.AllDirectories))
         {
-            if (new FileInfo(path).LastWriteTimeUtc >= before)
+            if (new FileInfo(path).LastWriteTimeUtc >= before.UtcDateTime)
                 continue;
             // Whoever holds the lock is writing just now, however slowly.
             using var mine = Lock(path);

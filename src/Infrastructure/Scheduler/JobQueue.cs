@@ -159,7 +159,7 @@ internal sealed class JobQueue(FogDbContext db) : IJobQueue
             await UpdateAsync(changed, cancel);
     }
 
-    private Task InsertAsync(Attempt[] attempts, CancellationToken cancel) =>
+    private Task<int> InsertAsync(Attempt[] attempts, CancellationToken cancel) =>
         db.ExecuteSqlAsync(
             """
             INSERT INTO scheduler.attempts (id, job_id, task_index, device_id, replica, epoch, state, leased_at, expires_at, wall_ms, cpu_ms, log_bytes)
@@ -171,7 +171,7 @@ internal sealed class JobQueue(FogDbContext db) : IJobQueue
             attempts.Select(a => a.Id.Value).ToArray(), attempts.Select(a => a.JobId.Value).ToArray(), attempts.Select(a => a.TaskIndex).ToArray(), attempts.Select(a => a.DeviceId).ToArray(),
             attempts.Select(a => a.Replica).ToArray(), attempts.Select(a => a.Epoch).ToArray(), attempts.Select(a => a.LeasedAt).ToArray(), attempts.Select(a => a.ExpiresAt).ToArray());
 
-    private Task UpdateAsync(Attempt[] attempts, CancellationToken cancel) =>
+    private Task<int> UpdateAsync(Attempt[] attempts, CancellationToken cancel) =>
         db.ExecuteSqlAsync(
             """
             UPDATE scheduler.attempts a SET state = n.state, reason = n.reason, message = n.message, started_at = n.started_at, finished_at = n.finished_at, exit_code = n.exit_code,

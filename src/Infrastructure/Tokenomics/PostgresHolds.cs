@@ -12,7 +12,8 @@ internal sealed class PostgresHolds(FogDbContext db) : IHolds
     public async Task<bool> AddAsync(Hold hold, CancellationToken cancel) =>
         await db.ExecuteSqlAsync(
             """
-            INSERT INTO tokenomics.holds (job_id, owner, amount, remaining, state, opened_at) VALUES ($1, $2, $3, $4, $5, $6)
+            INSERT INTO tokenomics.holds (job_id, owner, amount, remaining, state, opened_at)
+            SELECT $1, id, $3, $4, $5, $6 FROM tokenomics.owners WHERE id = $2
             ON CONFLICT (job_id) DO NOTHING
             """, cancel, hold.Job.Value, hold.Owner.Value, hold.Amount, hold.Remaining, hold.State.ToString(), hold.OpenedAt.ToUniversalTime()) == 1;
 

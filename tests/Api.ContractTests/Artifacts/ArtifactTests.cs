@@ -76,6 +76,7 @@ public sealed class ArtifactTests
     }
 
     [Test]
+    [System.Runtime.Versioning.UnsupportedOSPlatform("windows")]
     public async Task Keeps_contents_in_a_sharded_folder_that_only_the_server_reads()
     {
         var (content, sha, path) = Content(10);

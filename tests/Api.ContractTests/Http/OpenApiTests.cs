@@ -169,6 +169,8 @@ public sealed partial class OpenApiTests
         {
             Assert.That(schema.GetProperty("required").EnumerateArray().Select(r => r.GetString()), Is.EqualTo(new[] { "name" }));
             Assert.That(schema.GetProperty("additionalProperties").GetBoolean(), Is.False);
+            Assert.That(Types(name), Is.EqualTo(new[] { "string" }));
+            Assert.That(Types(days), Is.EquivalentTo(new[] { "integer", "null" }));
             Assert.That(name.GetProperty("maxLength").GetInt32(), Is.EqualTo(64));
             Assert.That(days.GetProperty("minimum").GetInt32(), Is.EqualTo(1));
             Assert.That(days.GetProperty("maximum").GetInt32(), Is.EqualTo(3650));

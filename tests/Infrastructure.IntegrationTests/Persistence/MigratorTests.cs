@@ -1,7 +1,6 @@
 using FogCompute.Infrastructure.Persistence.Migrations;
 using FogCompute.Testing;
 using Microsoft.Extensions.DependencyInjection;
-using Npgsql;
 
 namespace FogCompute.Infrastructure.IntegrationTests.Persistence;
 
@@ -96,9 +95,7 @@ public sealed class MigratorTests
     [Test]
     public async Task A_control_plane_that_starts_before_its_database_migrates_when_it_is_there()
     {
-        await using var late = await TestDatabase.CreatePrivateAsync();
-        await late.DataSource.CreateCommand("DROP SCHEMA platform CASCADE; DROP SCHEMA IF EXISTS identity, idle_compute, scheduler, tokenomics, artifacts CASCADE").ExecuteNonQueryAsync();
-        NpgsqlConnection.ClearAllPools();
+        await using var late = await TestDatabase.CreatePrivateAsync(migrated: false);
         var restart = late.RestartAsync(downFor: TimeSpan.FromSeconds(2));
         await Task.Delay(300);
         using var host = await late.StartHostAsync();

@@ -15,7 +15,7 @@ public sealed class ConservationTests
     private sealed record Job(JobId Id, AccountId Requester);
 
     /// <summary>Cost and payees follow from job and index, so that the random repeats below are repeats.</summary>
-    private static AcceptedTask TaskOf(Job job, int index, IReadOnlyList<AccountId> owners, DateTimeOffset at)
+    private static AcceptedTask TaskOf(Job job, int index, List<AccountId> owners)
     {
         var seeded = new Random(HashCode.Combine(job.Id, index));
         var payees = Enumerable.Range(0, seeded.Next(1, 4))
@@ -24,10 +24,16 @@ public sealed class ConservationTests
         return new AcceptedTask(job.Id, index, job.Requester, seeded.Next(1, 400_000), payees);
     }
 
-    [TestCase(1)]
-    [TestCase(2)]
-    [TestCase(3)]
-    public async Task Random_parallel_histories_conserve_every_micro_credit(int seed)
+    /// <summary>Eight connections admit, settle, repeat, close, seal and reconcile at random.</summary>
+    /// <param name="seed">Of the random choices; the interleaving differs from run to run.</param>
+    /// <param name="ordered">
+    /// True: a transaction closes only a job whose tasks it accepts, which the lock order covers, so there must be no deadlock at all. False: it closes
+    /// any job; then the database may have to break a deadlock and the unit of work starts over, which must not show in the books.
+    /// </param>
+    [TestCase(1, true)]
+    [TestCase(2, true)]
+    [TestCase(3, false)]
+    public async Task Random_parallel_histories_conserve_every_micro_credit(int seed, bool ordered)
     {
         const int connections = 8;
         const int steps = 60;
@@ -47,7 +53,7 @@ public sealed class ConservationTests
             {
                 var jobs = open.Values.ToArray();
                 var batch = jobs.Length == 0 ? null : new TasksAccepted(
-                    Enumerable.Range(0, random.Next(1, 40)).Select(_ => TaskOf(jobs[random.Next(jobs.Length)], random.Next(20), owners, world.Now)).ToArray(), world.Now);
+                    Enumerable.Range(0, random.Next(1, 40)).Select(_ => TaskOf(jobs[random.Next(jobs.Length)], random.Next(20), owners)).ToArray(), world.Now);
                 switch (random.Next(10))
                 {
                     case < 3 or _ when batch is null:
@@ -74,7 +80,8 @@ public sealed class ConservationTests
                     case < 9:
                         // The last results of a job and its end, in one transaction.
                         var ending = jobs[random.Next(jobs.Length)];
-                        IDomainEvent[] results = random.Next(2) == 0 ? [batch] : [];
+                        var last = ordered ? batch with { Tasks = [.. batch.Tasks, TaskOf(ending, random.Next(20), owners)] } : batch;
+                        IDomainEvent[] results = random.Next(2) == 0 ? [last] : [];
                         await world.CloseAsync(ending.Id, results);
                         open.TryRemove(ending.Id, out _);
                         Interlocked.Increment(ref closed);
@@ -101,7 +108,8 @@ public sealed class ConservationTests
         Assert.That(await world.ScalarAsync<long>("SELECT count(*) FROM tokenomics.holds h JOIN scheduler.jobs j ON j.id = h.job_id WHERE h.state = 'Open' AND j.state <> 'Admitted'"), Is.Zero);
         Assert.That(await world.ScalarAsync<decimal>(
             "SELECT coalesce(sum(settled), 0) - (SELECT -coalesce(sum(p.amount), 0) FROM tokenomics.postings p JOIN tokenomics.transfers t ON t.number = p.transfer JOIN tokenomics.accounts a ON a.id = p.account_id WHERE t.kind = 'Settlement' AND a.kind = 'Held') FROM tokenomics.holds"), Is.Zero);
-        Assert.That(await world.DeadlocksAsync(), Is.Zero, "the lock order is broken");
+        if (ordered)
+            Assert.That(await world.DeadlocksAsync(), Is.Zero, "the lock order is broken");
     }
 
     /// <summary>Run with FOG_TEST_PG naming a durable server; prints tasks settled per second.</summary>

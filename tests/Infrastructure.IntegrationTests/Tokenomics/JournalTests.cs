@@ -51,15 +51,15 @@ public sealed class JournalTests
     [TestCase("UPDATE tokenomics.accounts SET balance = balance + 1 WHERE kind = 'Treasury'", "supply,account_balance", null)]
     [TestCase("UPDATE tokenomics.accounts SET balance = balance + CASE kind WHEN 'Treasury' THEN -7 ELSE 7 END WHERE kind IN ('Treasury', 'Fees')", "account_balance", null)]
     [TestCase("UPDATE tokenomics.accounts SET earned = earned + 1 WHERE kind = 'Available'", "earned", null)]
-    [TestCase("UPDATE tokenomics.accounts SET kind = CASE kind WHEN 'Held' THEN 'Staked' ELSE 'Held' END WHERE kind IN ('Held', 'Staked')", "held,chain", 2L)]
+    [TestCase("ALTER TABLE tokenomics.accounts DROP CONSTRAINT accounts_owner_kind_key; UPDATE tokenomics.accounts SET kind = CASE kind WHEN 'Held' THEN 'Staked' ELSE 'Held' END WHERE kind IN ('Held', 'Staked')", "held,chain", 2L)]
     [TestCase("ALTER TABLE tokenomics.accounts DROP CONSTRAINT accounts_never_below_zero; UPDATE tokenomics.accounts SET balance = -5 WHERE kind = 'Slashed'", "supply,account_balance,below_zero", null)]
     [TestCase("UPDATE tokenomics.holds SET remaining = remaining - 1, settled = settled + 1", "held", null)]
     [TestCase("UPDATE scheduler.jobs SET state = 'Cancelled'", "hold_without_open_job", null)]
     [TestCase("DELETE FROM scheduler.jobs", "hold_without_open_job", null)]
     [TestCase("DELETE FROM tokenomics.blocks WHERE number = 2", "chain", 2L)]
     [TestCase("DELETE FROM tokenomics.blocks WHERE number = 3", "chain", 3L)]
-    [TestCase("UPDATE tokenomics.blocks SET last_transfer = 4 WHERE number = 2", "chain", 3L)]
-    [TestCase("UPDATE tokenomics.blocks SET hash = sha256('x') WHERE number = 1", "chain", 2L)]
+    [TestCase("UPDATE tokenomics.blocks SET last_transfer = 4 WHERE number = 2", "chain", 2L)]
+    [TestCase("UPDATE tokenomics.blocks SET hash = sha256('x') WHERE number = 1", "chain", 1L)]
     [TestCase("UPDATE tokenomics.blocks SET sealed_at = sealed_at + interval '1 second' WHERE number = 2", "chain", 2L)]
     public async Task Tampering_is_found_by_the_reconciler_and_named(string sql, string checks, long? brokenBlock)
     {

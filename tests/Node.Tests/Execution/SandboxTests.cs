@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using FogCompute.Node.Execution;
+using FogCompute.Node.Execution.Outputs;
 using FogCompute.Protocol;
 
 namespace FogCompute.Node.Tests.Execution;
@@ -15,11 +16,15 @@ namespace FogCompute.Node.Tests.Execution;
 public sealed class SandboxTests(bool controlGroups)
 {
     private ExecutionBench _bench = null!;
+    private bool _kernelKeepsLimits;
 
     [OneTimeSetUp]
     public async Task Open()
     {
         _bench = await ExecutionBench.OpenAsync(o => o with { UseControlGroups = controlGroups });
+        // An agent that is not root often may not make control groups and says so.
+        _kernelKeepsLimits = !_bench.Executor.Findings.Any(finding => finding.Contains("sampling", StringComparison.Ordinal));
+        Assert.That(_kernelKeepsLimits && !controlGroups, Is.False);
         Assert.That(_bench.Executor.Isolation, Does.Contain(IsolationLevels.Sandbox), string.Join(' ', _bench.Executor.Findings));
     }
 
@@ -240,7 +245,7 @@ public sealed class SandboxTests(bool controlGroups)
             l => l.With(x => x with { MemoryBytes = 32 << 20, DiskBytes = 1L << 30 }));
         // The group kills; by sampling the file system is simply full.
         Assert.That(result.Outcome, Is.EqualTo(AttemptOutcomes.Failed));
-        Assert.That(result.Reason, Is.EqualTo(controlGroups ? ExecutionReasons.MemoryLimit : ExecutionReasons.ExitCode), $"exit {result.ExitCode} {_bench.Stderr}");
+        Assert.That(result.Reason, Is.EqualTo(_kernelKeepsLimits ? ExecutionReasons.MemoryLimit : ExecutionReasons.ExitCode), $"exit {result.ExitCode} {_bench.Stderr}");
     }
 
     [TestCase("perl -e 'while (1) { fork }'", false)]
@@ -251,7 +256,7 @@ public sealed class SandboxTests(bool controlGroups)
         var result = await _bench.Sh(bomb, l => l.With(x => x with { Processes = 32, WallSeconds = 15 }));
         Assert.That(result.Outcome, Is.EqualTo(AttemptOutcomes.Failed), $"exit {result.ExitCode} {result.Message}");
         // A shell gives up within milliseconds of a refused fork; sampling may then have seen nothing and only knows the exit code.
-        if (controlGroups || !givesUpWhenRefused)
+        if (_kernelKeepsLimits || !givesUpWhenRefused)
             Assert.That(result.Reason, Is.EqualTo(ExecutionReasons.ProcessLimit), $"exit {result.ExitCode} {result.Message}");
         else
             Assert.That(result.Reason, Is.EqualTo(ExecutionReasons.ProcessLimit).Or.EqualTo(ExecutionReasons.ExitCode));
@@ -263,7 +268,9 @@ public sealed class SandboxTests(bool controlGroups)
     public async Task Names_the_process_limit_when_it_made_the_program_fail()
     {
         var result = await _bench.Run(["perl", "-e", "for (1..40) { defined(my $p = fork) or exit 7; if (!$p) { sleep 5; exit } }"], l => l.With(x => x with { Processes = 16 }));
-        Assert.That((result.Outcome, result.Reason), Is.EqualTo((AttemptOutcomes.Failed, controlGroups ? ExecutionReasons.ProcessLimit : ExecutionReasons.ExitCode)), result.Message);
+        Assert.That(result.Outcome, Is.EqualTo(AttemptOutcomes.Failed), result.Message);
+        // By sampling it depends on whether a look fell into the short time before the program gave up.
+        Assert.That(result.Reason, Is.EqualTo(ExecutionReasons.ProcessLimit).Or.EqualTo(_kernelKeepsLimits ? ExecutionReasons.ProcessLimit : ExecutionReasons.ExitCode), result.Message);
     }
 
     [Test]
@@ -288,6 +295,20 @@ public sealed class SandboxTests(bool controlGroups)
         var result = await _bench.Run(["dd", "if=/dev/zero", "of=giant", "bs=1M"]);
         Assert.That((result.Outcome, result.Reason), Is.EqualTo((AttemptOutcomes.Failed, ExecutionReasons.DiskLimit)), $"exit {result.ExitCode} {result.Message}");
         Assert.That(new FileInfo(Path.Combine(_bench.LastWork, "giant")).Length, Is.LessThanOrEqualTo(32L << 20));
+    }
+
+    [Test]
+    public async Task Cannot_hide_files_in_locked_or_endlessly_nested_folders()
+    {
+        var locked = await _bench.Sh("mkdir -p a/b && head -c 3000000 /dev/zero > a/b/1 && head -c 3000000 /dev/zero > a/b/2 && chmod 000 a/b a .", l => l.With(x => x with { DiskBytes = 4 << 20 }));
+        Assert.That((locked.Outcome, locked.Reason), Is.EqualTo((AttemptOutcomes.Failed, ExecutionReasons.DiskLimit)), $"exit {locked.ExitCode} {locked.Message}");
+        WorkFolders.Remove(_bench.LastWork);
+        Assert.That(Directory.Exists(_bench.LastWork), Is.False);
+
+        var nested = await _bench.Run(["perl", "-e", "my $n = 'd' x 250; for (1..60) { mkdir $n; chdir $n or die } open(F, '>', 'x'); print F 'x'"], l => l.Collecting("**"));
+        Assert.That((nested.Outcome, nested.Reason), Is.EqualTo((AttemptOutcomes.Failed, ExecutionReasons.DiskLimit)), $"exit {nested.ExitCode} {nested.Message} {_bench.Stderr}");
+        WorkFolders.Remove(_bench.LastWork);
+        Assert.That(Directory.Exists(_bench.LastWork), Is.False, "even such a folder can be removed");
     }
 
     [Test]
@@ -384,9 +405,8 @@ public sealed class SandboxTests(bool controlGroups)
     {
         var result = await _bench.Sh("mkdir -p a/b; echo 1 > a/1.txt; echo 2 > a/b/2.txt; echo 3 > 3.txt; echo x > a/x.log; ln a/1.txt a/b/hard.txt; ln -s /usr/share far; chmod 000 a/b/2.txt",
             l => l.Collecting("**/*.txt", "nothing/*"));
-        Assert.That(result.Outcome, Is.EqualTo(AttemptOutcomes.Succeeded).Or.EqualTo(AttemptOutcomes.DeviceError), result.Message);
-        if (Environment.UserName == "root")
-            Assert.That(result.Outputs.Select(o => o.Path), Is.EqualTo((string[])["3.txt", "a/1.txt", "a/b/2.txt", "a/b/hard.txt"]));
+        Assert.That(result.Outcome, Is.EqualTo(AttemptOutcomes.Succeeded), result.Message);
+        Assert.That(result.Outputs.Select(o => o.Path), Is.EqualTo((string[])["3.txt", "a/1.txt", "a/b/2.txt", "a/b/hard.txt"]));
         var none = await _bench.Sh("echo 1 > a");
         Assert.That(none.Outputs, Is.Empty, "nothing asked, nothing collected");
     }

@@ -91,9 +91,14 @@ public sealed class AgentTests
         var lease = Make.Noop();
         _plane.Lease(lease);
         await Make.UntilAsync(() => _plane.ReportOf(lease.AttemptId) is not null, "the report");
-        _plane.Lease(lease);
-        await Task.Delay(600);
-        Assert.That(agent.Executor.Started, Has.Count.EqualTo(1));
+        // Only after the acknowledgement has arrived the agent has forgotten the attempt and could take it for a new one.
+        await Make.UntilAsync(() => File.ReadAllText(Path.Combine(Folder(), "journal.jsonl")).Contains("\"f\":"), "the agent forgot the attempt");
+        // The other lease ends the outstanding poll, which still names the first one.
+        var other = Make.Noop();
+        _plane.Lease(lease, other);
+        var polls = _plane.Polls.Count;
+        await Make.UntilAsync(() => _plane.Polls.Count > polls + 3, "the lease was delivered again and again");
+        Assert.That(agent.Executor.Started, Is.EqualTo(new[] { lease.AttemptId, other.AttemptId }));
     }
 
     [Test]

@@ -15,6 +15,7 @@ public interface IJobCharges
 /// <summary>Credits, six places.</summary>
 public sealed record JobPaid(IReadOnlyList<DevicePayment> Devices, decimal Fee, decimal Burned);
 
+/// <summary>What one device earned with a job.</summary>
 /// <param name="Owner">Name of the account that was paid.</param>
 /// <param name="Tasks">Tasks whose accepted result came (also) from this device.</param>
 /// <param name="Amount">Credits.</param>

@@ -44,6 +44,7 @@ public static class OutputCollector
         foreach (var (path, facts) in found)
         {
             var absolute = Path.Combine(workFolder, path);
+            WorkFolders.OpenUpFile(absolute);
             await using var stream = new FileStream(Native.OpenNoFollow(absolute), FileAccess.Read, 1 << 17);
             files.Add(new CollectedFile(absolute, path, Convert.ToHexStringLower(await SHA256.HashDataAsync(stream, stop)), facts.Size));
         }

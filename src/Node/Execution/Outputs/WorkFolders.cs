@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace FogCompute.Node.Execution.Outputs;
 
 /// <summary>Care for folders that a payload had in its hands.</summary>
@@ -15,11 +17,12 @@ public static class WorkFolders
         Directory.Delete(folder, recursive: true);
     }
 
-    /// <summary>What the folder takes on disk: allocated blocks, each hard-linked file once, and 256 bytes for every entry so that empty files count too.</summary>
+    /// <summary>What the folder takes on disk: allocated blocks, each hard-linked file once, and 256 bytes for every entry so that empty files count too; <see cref="long.MaxValue"/> when it is nested too deep to be looked at.</summary>
     internal static long AllocatedBytes(string folder, CancellationToken stop)
     {
         long sum = 0;
         HashSet<ulong> linked = [];
+        HashSet<string> opened = [];
         Stack<string> open = new([folder]);
         while (open.TryPop(out var next))
         {
@@ -28,13 +31,22 @@ public static class WorkFolders
             {
                 foreach (var entry in Directory.EnumerateFileSystemEntries(next))
                 {
-                    // Gone between listing and looking: the payload is running.
                     if (Native.Stat(entry) is not { } facts)
+                    {
+                        // What cannot be named cannot be measured, and would hide any amount.
+                        if (Encoding.UTF8.GetByteCount(entry) >= LongestName)
+                            return long.MaxValue;
+                        // Gone between listing and looking: the payload is running.
                         continue;
+                    }
                     sum += 256 + (facts.Links > 1 && facts.Kind == FileKind.Regular && !linked.Add(facts.Inode) ? 0 : facts.AllocatedBytes);
                     if (facts.Kind == FileKind.Folder)
                         open.Push(entry);
                 }
+            }
+            catch (PathTooLongException)
+            {
+                return long.MaxValue;
             }
             catch (Exception gone) when (gone is DirectoryNotFoundException or FileNotFoundException)
             {
@@ -42,7 +54,10 @@ public static class WorkFolders
             }
             catch (Exception locked) when (locked is UnauthorizedAccessException or IOException)
             {
+                // Locked by its owner, who may be our payload: look again once it is open.
                 OpenUp(next);
+                if (opened.Add(next))
+                    open.Push(next);
             }
         }
         return sum;
@@ -100,13 +115,43 @@ public static class WorkFolders
             File.SetUnixFileMode(folder, File.GetUnixFileMode(folder) | UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
     }
 
+    /// <summary>Makes a file readable again for us, its owner.</summary>
+    internal static void OpenUpFile(string file)
+    {
+        if (!OperatingSystem.IsWindows() && !Native.IsRoot)
+            File.SetUnixFileMode(file, File.GetUnixFileMode(file) | UnixFileMode.UserRead);
+    }
+
+    /// <summary>
+    /// Makes everything below listable and short enough to be named: a payload can nest folders beyond the longest path the kernel takes, and then
+    /// nobody can delete them by name. Folders that far down are moved up first.
+    /// </summary>
     private static void OpenUpAll(string folder)
     {
-        if (Native.IsRoot)
-            return;
-        OpenUp(folder);
-        foreach (var child in Directory.EnumerateDirectories(folder))
-            if (Native.Stat(child) is { Kind: FileKind.Folder })
-                OpenUpAll(child);
+        var moved = 0;
+        Stack<string> open = new([folder]);
+        while (open.TryPop(out var next))
+        {
+            OpenUp(next);
+            foreach (var child in Directory.EnumerateDirectories(next).ToList())
+            {
+                if (Native.Stat(child) is not { Kind: FileKind.Folder })
+                    continue;
+                var path = child;
+                if (child.Length > folder.Length + LongestPath)
+                {
+                    OpenUp(child);
+                    path = Path.Combine(folder, $".fog-moved-{++moved}");
+                    Native.TryRename(child, path);
+                }
+                open.Push(path);
+            }
+        }
     }
+
+    // PATH_MAX with the terminating zero.
+    private const int LongestName = 4095;
+
+    // Half of PATH_MAX: a name of at most 255 bytes below it can still be reached.
+    private const int LongestPath = 2000;
 }

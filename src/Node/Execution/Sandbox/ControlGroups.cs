@@ -21,6 +21,9 @@ internal abstract class ControlGroup
 
     public abstract IReadOnlyList<int> Processes();
 
+    /// <summary>Whether nothing counts against the limits any more, not even a process that is dead but not yet reaped.</summary>
+    public abstract bool IsUnused { get; }
+
     protected abstract GroupUsage Read();
 
     /// <summary>Removes the group; false while a process is in it.</summary>
@@ -83,7 +86,7 @@ internal abstract class ControlGroup
 /// </summary>
 internal abstract class ControlGroups : IDisposable
 {
-    private readonly ConcurrentBag<ControlGroup> _free = [];
+    private readonly ConcurrentQueue<ControlGroup> _free = [];
     private readonly ConcurrentBag<ControlGroup> _stuck = [];
     private int _count;
 
@@ -130,8 +133,14 @@ internal abstract class ControlGroups : IDisposable
     /// <summary>A group without limits and without processes.</summary>
     public ControlGroup Rent()
     {
-        if (!_free.TryTake(out var group))
-            group = Create($"{Prefix}{Interlocked.Increment(ref _count)}");
+        // Oldest first; one whose dead are still to be reaped counts them as processes and must wait.
+        ControlGroup? group = null;
+        for (var tries = _free.Count; tries > 0 && group is null && _free.TryDequeue(out var candidate); tries--)
+            if (candidate.IsUnused)
+                group = candidate;
+            else
+                _free.Enqueue(candidate);
+        group ??= Create($"{Prefix}{Interlocked.Increment(ref _count)}");
         group.Mark();
         return group;
     }
@@ -142,7 +151,7 @@ internal abstract class ControlGroups : IDisposable
         if (group.Processes().Count > 0)
             _stuck.Add(group);
         else if (Reusable)
-            _free.Add(group);
+            _free.Enqueue(group);
         else if (!group.TryRemove())
             _stuck.Add(group);
     }
@@ -278,6 +287,8 @@ internal abstract class ControlGroups : IDisposable
         // A process enters the memory hierarchy first and leaves all of them at once, so this one knows of all.
         public override IReadOnlyList<int> Processes() => [.. ProcessesIn(_memory)];
 
+        public override bool IsUnused => Number(Path.Combine(_pids, "pids.current")) == 0;
+
         protected override GroupUsage Read() => new(
             Number(Path.Combine(_memory, "memory.usage_in_bytes")),
             Number(Path.Combine(_memory, "memory.max_usage_in_bytes")),
@@ -337,6 +348,8 @@ internal abstract class ControlGroups : IDisposable
         }
 
         public override IReadOnlyList<int> Processes() => [.. ProcessesIn(folder)];
+
+        public override bool IsUnused => Number(Path.Combine(folder, "pids.current")) == 0;
 
         protected override GroupUsage Read()
         {

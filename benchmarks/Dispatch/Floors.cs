@@ -1,0 +1,73 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.RegularExpressions;
+
+namespace FogCompute.Dispatch;
+
+/// <summary>What the machine can do without us: the figures are compared with these, never alone.</summary>
+internal static partial class Floors
+{
+    private const string Setup =
+        """
+        CREATE TABLE public.bench_queue (id bigint PRIMARY KEY, state smallint NOT NULL);
+        INSERT INTO public.bench_queue SELECT i, 0 FROM generate_series(1, 400000) AS i;
+        CREATE INDEX bench_queue_open ON public.bench_queue (id) WHERE state = 0;
+        ANALYZE public.bench_queue;
+        """;
+
+    private const string Dequeue =
+        "UPDATE public.bench_queue SET state = 1 WHERE id = (SELECT id FROM public.bench_queue WHERE state = 0 ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED);";
+
+    /// <summary>Single-row dequeues per second with a durable commit each, on the control plane's own cluster.</summary>
+    public static async Task<double> DequeuePerSecondAsync(string home, int clients, int seconds, CancellationToken cancel)
+    {
+        var socket = SocketOf(home);
+        var script = Path.Combine(Path.GetTempPath(), $"dequeue-{Environment.ProcessId}.sql");
+        await File.WriteAllTextAsync(script, Dequeue, cancel);
+        try
+        {
+            await RunAsync("psql", [.. Connection(socket), "-v", "ON_ERROR_STOP=1", "-q", "-c", Setup], cancel);
+            var output = await RunAsync("pgbench", [.. Connection(socket), "-n", "-M", "prepared", "-c", $"{clients}", "-j", "2", "-T", $"{seconds}", "-f", script], cancel);
+            await RunAsync("psql", [.. Connection(socket), "-q", "-c", "DROP TABLE public.bench_queue"], cancel);
+            return double.Parse(Tps().Match(output).Groups[1].Value, CultureInfo.InvariantCulture);
+        }
+        finally
+        {
+            File.Delete(script);
+        }
+    }
+
+    /// <summary>Bare <c>bwrap … true</c> per second, <paramref name="parallel"/> at a time, started by a shell.</summary>
+    public static async Task<double> BareSandboxPerSecondAsync(int parallel, int count, CancellationToken cancel)
+    {
+        var clock = Stopwatch.StartNew();
+        await RunAsync("sh", ["-c", $"seq {count} | xargs -P {parallel} -I{{}} bwrap --ro-bind / / --unshare-all --die-with-parent --new-session true"], cancel);
+        return count / clock.Elapsed.TotalSeconds;
+    }
+
+    private static (string Socket, string User, string Database) SocketOf(string home)
+    {
+        var found = Directory.EnumerateFiles(home, ".s.PGSQL.*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0, IgnoreInaccessible = true })
+            .Concat(Directory.Exists("/run/fogcompute") ? Directory.EnumerateFiles("/run/fogcompute", ".s.PGSQL.*", SearchOption.AllDirectories) : [])
+            .FirstOrDefault(f => !f.EndsWith(".lock", StringComparison.Ordinal));
+        return (Path.GetDirectoryName(found) ?? throw new InvalidOperationException($"There is no PostgreSQL socket under {home}."), "fog", "postgres");
+    }
+
+    private static string[] Connection((string Socket, string User, string Database) to) => ["-h", to.Socket, "-U", to.User, "-d", to.Database];
+
+    private static async Task<string> RunAsync(string program, IEnumerable<string> arguments, CancellationToken cancel)
+    {
+        // pgbench is not linked into PATH by Debian; the rest is.
+        var path = program is "pgbench" && Directory.Exists("/usr/lib/postgresql")
+            ? Directory.EnumerateFiles("/usr/lib/postgresql", "pgbench", SearchOption.AllDirectories).OrderDescending(StringComparer.Ordinal).FirstOrDefault() ?? program
+            : program;
+        using var process = Process.Start(new ProcessStartInfo(path, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        var output = process.StandardOutput.ReadToEndAsync(cancel);
+        var errors = process.StandardError.ReadToEndAsync(cancel);
+        await process.WaitForExitAsync(cancel);
+        return process.ExitCode == 0 ? await output : throw new InvalidOperationException($"{program} ended with {process.ExitCode}: {await errors}");
+    }
+
+    [GeneratedRegex(@"tps = ([0-9.]+)", RegexOptions.NonBacktracking)]
+    private static partial Regex Tps();
+}

@@ -1,0 +1,133 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using FogCompute.Cli.Output;
+using FogCompute.Cli.Processes;
+using FogCompute.Cli.Server;
+using FogCompute.Dispatch;
+
+// How fast is dispatch, end to end, on this machine? Real control plane with its embedded PostgreSQL (durable commits), four real agents of 32
+// slots, against floors measured in the same run: the database's own dequeue rate (pgbench, FOR UPDATE SKIP LOCKED) and the bare sandbox.
+// Usage: ./dev bench dispatch [--quick]
+
+const int Agents = 4, SlotsEach = 32;
+var quick = args.Contains("--quick");
+var (noopTasks, singles, commands) = quick ? (4_000, 60, 200) : (20_000, 300, 800);
+using var stop = new CancellationTokenSource(TimeSpan.FromMinutes(8));
+var host = CliHost.System();
+var binaries = new ProductBinaries(ProductBinaries.FindDotnet(), Built("Api", "FogCompute.Api.dll"), Built("Node", "fog-node.dll"));
+var home = Directory.CreateTempSubdirectory("fog-bench-").FullName;
+try
+{
+    await using var pool = new LocalPool(host, binaries, home, LocalPool.FreePort(), logToFiles: true, new Dictionary<string, string?>());
+    using var server = new FogServer(pool.Address, null);
+    await pool.StartControlPlaneAsync(server, stop.Token);
+
+    var dequeue = await Floors.DequeuePerSecondAsync(home, clients: Agents, seconds: quick ? 3 : 6, stop.Token);
+    var bwrap = await Floors.BareSandboxPerSecondAsync(parallel: 4, count: commands, stop.Token);
+
+    for (var i = 0; i < Agents; i++)
+        pool.StartAgent(new AgentStart($"bench-{i}", Path.Combine(home, $"agent-{i}"), null, Cpu: 64, Slots: SlotsEach));
+    while ((await server.GetAsync("api/scheduler/nodes", stop.Token))["nodes"]!.AsArray().Count(n => (string?)n!["status"] == "active") < Agents)
+        await Task.Delay(200, stop.Token);
+    await Task.Delay(1_000, stop.Token);
+
+    await RunArrayAsync("warm-up", Noop, noopTasks / 10);
+    var noop = await RunArrayAsync("noop", Noop, noopTasks);
+    var starts = await SinglesAsync(singles);
+    var command = await RunArrayAsync("command", new JsonObject { ["kind"] = "command", ["argv"] = new JsonArray("true") }, commands);
+    var audit = await server.GetAsync("api/tokenomics/audit", stop.Token);
+
+    var (p50, p99) = (Percentile(starts, 0.50), Percentile(starts, 0.99));
+    var pass = noop >= 1_000 && command >= 0.6 * bwrap && p99 < 150 && (bool)audit["balanced"]!;
+    Console.WriteLine($"""
+
+        | figure | measured | floor in the same run | ratio | aim |
+        |---|---:|---:|---:|---|
+        | `noop` tasks/s, end to end ({Agents} agents × {SlotsEach} slots, {noopTasks} tasks) | {noop:0} | {dequeue:0} dequeues/s (pgbench, SKIP LOCKED, {Agents} clients) | {noop / dequeue:0.00} | ≥ 1000 |
+        | sandboxed `command` tasks/s (`true`, {commands} tasks) | {command:0} | {bwrap:0} bare `bwrap … true`/s (4 at a time) | {command / bwrap:0.00} | ≥ 0.60 × floor |
+        | submit → start, single `noop` jobs, p50 ms | {p50:0.0} | | | |
+        | submit → start, single `noop` jobs, p99 ms ({singles} jobs) | {p99:0.0} | | | < 150 |
+        | ledger balances after the run | {(bool)audit["balanced"]!} | | | true |
+
+        """);
+    Console.WriteLine(JsonSerializer.Serialize(new
+    {
+        benchmark = "dispatch", quick, processors = Environment.ProcessorCount,
+        figures = new { noop_tasks_per_s = Math.Round(noop, 1), command_tasks_per_s = Math.Round(command, 1), submit_to_start_p50_ms = Math.Round(p50, 2), submit_to_start_p99_ms = Math.Round(p99, 2), dequeues_per_s = Math.Round(dequeue, 1), bare_bwrap_per_s = Math.Round(bwrap, 1) },
+        ratios = new { noop_to_dequeue = Math.Round(noop / dequeue, 3), command_to_bwrap = Math.Round(command / bwrap, 3) },
+        balanced = (bool)audit["balanced"]!, pass,
+    }));
+    return pass ? 0 : 1;
+
+    async Task<double> RunArrayAsync(string name, JsonObject payload, int count)
+    {
+        var clock = Stopwatch.StartNew();
+        var job = await SubmitAsync(name, payload, count);
+        while (true)
+        {
+            var detail = await server.GetAsync($"api/scheduler/jobs?limit=1", stop.Token);
+            var item = detail["jobs"]!.AsArray().First(j => (string?)j!["id"] == job)!;
+            if ((string?)item["status"] == "completed")
+                break;
+            if ((string?)item["status"] is "failed" or "cancelled")
+                throw new InvalidOperationException($"The job {job} ({name}) ended {item["status"]}.");
+            await Task.Delay(50, stop.Token);
+        }
+        Console.Error.WriteLine($"{name}: {count} tasks in {clock.Elapsed.TotalSeconds:0.00} s");
+        return count / clock.Elapsed.TotalSeconds;
+    }
+
+    async Task<string> SubmitAsync(string name, JsonObject payload, int count) =>
+        (string)(await server.PostAsync("api/scheduler/jobs", new JsonObject
+        {
+            ["name"] = name, ["cpu_required"] = 0.1, ["memory_required"] = 16, ["duration_estimate"] = 0.05, ["payload"] = payload.DeepClone(), ["array"] = new JsonObject { ["count"] = count },
+            // The figures are of dispatch; an audit of every 50th task would measure something else as well.
+            ["deterministic"] = false,
+        }, stop.Token))["jobId"]!;
+
+    // From the server's receipt of the submit to the agent's clock at the start: one machine, one clock.
+    async Task<List<double>> SinglesAsync(int count)
+    {
+        var milliseconds = new List<double>(count);
+        for (var i = 0; i < count; i++)
+        {
+            var job = await SubmitAsync("single", Noop, 1);
+            JsonNode detail;
+            do
+            {
+                await Task.Delay(15, stop.Token);
+                detail = await server.GetAsync($"api/scheduler/jobs/{job}", stop.Token);
+            }
+            while ((string?)detail["status"] != "completed");
+            milliseconds.Add((Time(detail["attempts"]![0]!["startedAt"]!) - Time(detail["submitted"]!)).TotalMilliseconds);
+        }
+        return milliseconds;
+    }
+}
+finally
+{
+    Directory.Delete(home, recursive: true);
+}
+
+static DateTimeOffset Time(JsonNode node) => DateTimeOffset.Parse((string)node!, CultureInfo.InvariantCulture);
+
+static double Percentile(List<double> values, double share)
+{
+    values.Sort();
+    return values[(int)Math.Min(values.Count - 1, Math.Ceiling(share * values.Count))];
+}
+
+// …/benchmarks/Dispatch/bin/Release/net10.0/ → …/src/X/bin/Release/net10.0/
+static string Built(string project, string dll)
+{
+    var here = AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar);
+    var configuration = Path.GetFileName(Path.GetDirectoryName(here))!;
+    return Path.GetFullPath(Path.Combine(here, "..", "..", "..", "..", "..", "src", project, "bin", configuration, Path.GetFileName(here), dll));
+}
+
+internal partial class Program
+{
+    private static readonly JsonObject Noop = new() { ["kind"] = "builtin", ["kernel"] = "noop" };
+}

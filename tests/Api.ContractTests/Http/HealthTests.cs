@@ -1,0 +1,98 @@
+using System.Diagnostics;
+using System.Net;
+using FogCompute.Api.Http;
+using FogCompute.Application.Health;
+using FogCompute.Testing;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace FogCompute.Api.ContractTests.Http;
+
+/// <summary>Waits until it is told to stop.</summary>
+public sealed class WaitController : ControllerBase
+{
+    public static readonly SemaphoreSlim Entered = new(0);
+
+    [HttpGet("/test/wait")]
+    [LongPoll]
+    [UseCase(typeof(GetLivenessQuery))]
+    public async Task<string> Wait(CancellationToken cancel)
+    {
+        Entered.Release();
+        await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, cancel);
+        return "woken";
+    }
+}
+
+public sealed class HealthTests
+{
+    private static readonly string[] Services =
+        ["dao", "scheduler", "edge", "harvest", "fog_coordinator", "onion", "vpn_coordinator", "p2p", "betanet", "database", "cache", "jobs"];
+
+    [Test]
+    public async Task Reports_every_part_as_it_was_measured()
+    {
+        await using var server = await ApiServer.StartAsync(["--REDIS_URL=redis://localhost:1"]);
+        var health = await (await server.Client.GetAsync("/health")).JsonAsync();
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(health.GetProperty("services").EnumerateObject().Select(s => s.Name), Is.EquivalentTo(Services));
+            Assert.That(health.GetProperty("services").EnumerateObject().Select(s => s.Value.GetString()), Is.All.AnyOf("healthy", "degraded", "unknown", "unavailable"));
+            Assert.That(health.GetProperty("services").GetProperty("database").GetString(), Is.EqualTo("healthy"));
+            Assert.That(health.GetProperty("services").GetProperty("edge").GetString(), Is.EqualTo("unknown"), "no device was ever enrolled");
+            Assert.That(health.GetProperty("services").GetProperty("betanet").GetString(), Is.EqualTo("unavailable"));
+            Assert.That(health.GetProperty("status").GetString(), Is.EqualTo("degraded"), "REDIS_URL is set and not used");
+            Assert.That(health.GetProperty("checks").GetProperty("cache").GetProperty("message").GetString(), Does.Contain("in-process").And.Contain("REDIS_URL"));
+            Assert.That(health.GetProperty("checks").GetProperty("database").GetProperty("durationMs").GetDouble(), Is.GreaterThan(0));
+        }
+    }
+
+    [Test]
+    public async Task Says_so_while_the_database_is_away_and_recovers()
+    {
+        await using var server = await ApiServer.StartAsync(database: await TestDatabase.CreatePrivateAsync());
+        var restart = server.Database.RestartAsync(kill: true, downFor: TimeSpan.FromSeconds(4));
+        await Task.Delay(1500);
+
+        var started = Stopwatch.GetTimestamp();
+        using var health = await server.Client.GetAsync("/health");
+        Assert.That(Stopwatch.GetElapsedTime(started), Is.LessThan(TimeSpan.FromSeconds(2)));
+        Assert.That(health.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        Assert.That((await health.JsonAsync()).GetProperty("status").GetString(), Is.EqualTo("unhealthy"));
+
+        using var ready = await server.Client.GetAsync("/readyz");
+        var problem = await ready.ProblemAsync(503, "common.not_ready");
+        Assert.That(problem.FieldsOf(), Is.EqualTo(new[] { "database" }));
+        using var live = await server.Client.GetAsync("/livez");
+        Assert.That(live.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+
+        using var read = await server.Client.GetAsync("/api/identity/whoami");
+        await read.ProblemAsync(503, "common.database_unavailable");
+        Assert.That(read.Headers.RetryAfter, Is.Not.Null);
+        using var write = await server.Client.PostAsync("/api/identity/accounts", ApiServer.Json("""{"name":"during-outage"}"""));
+        await write.ProblemAsync(503, "common.database_unavailable");
+        using var token = server.NewClient("fogk_0000000000000000000000000000000000000000000");
+        using var unknown = await token.GetAsync("/api/identity/whoami");
+        await unknown.ProblemAsync(503, "common.database_unavailable");
+
+        await restart;
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        while (!(await server.Client.GetAsync("/readyz", patience.Token)).IsSuccessStatusCode)
+            await Task.Delay(50, patience.Token);
+        using var again = await server.Client.PostAsync("/api/identity/accounts", ApiServer.Json("""{"name":"after-outage"}"""));
+        Assert.That(again.StatusCode, Is.EqualTo(HttpStatusCode.Created));
+    }
+
+    [Test]
+    public async Task Ends_long_polls_at_once_when_it_stops()
+    {
+        await using var server = await ApiServer.StartAsync(adjust: services => services.AddControllers().AddApplicationPart(typeof(WaitController).Assembly));
+        var poll = server.Client.GetAsync("/test/wait");
+        await WaitController.Entered.WaitAsync(TimeSpan.FromSeconds(10));
+        var started = Stopwatch.GetTimestamp();
+        await server.StopAsync();
+        Assert.That(Stopwatch.GetElapsedTime(started), Is.LessThan(TimeSpan.FromSeconds(5)));
+        using var answer = await poll;
+        await answer.ProblemAsync(503, "common.shutting_down");
+    }
+}
