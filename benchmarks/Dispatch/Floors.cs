@@ -1,6 +1,9 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.RegularExpressions;
+using FogCompute.Infrastructure.Persistence.Embedded;
+using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
 
 namespace FogCompute.Dispatch;
 
@@ -21,14 +24,20 @@ internal static partial class Floors
     /// <summary>Single-row dequeues per second with a durable commit each, on the control plane's own cluster.</summary>
     public static async Task<double> DequeuePerSecondAsync(string home, int clients, int seconds, CancellationToken cancel)
     {
-        var socket = SocketOf(home);
+        // A second user of the running cluster: attaches, and leaves it running.
+        await using var cluster = await EmbeddedPostgres.StartAsync(new EmbeddedPostgresOptions(home), NullLogger.Instance, cancel);
+        await using var source = NpgsqlDataSource.Create(cluster.ConnectionString);
         var script = Path.Combine(Path.GetTempPath(), $"dequeue-{Environment.ProcessId}.sql");
         await File.WriteAllTextAsync(script, Dequeue, cancel);
         try
         {
-            await RunAsync("psql", [.. Connection(socket), "-v", "ON_ERROR_STOP=1", "-q", "-c", Setup], cancel);
-            var output = await RunAsync("pgbench", [.. Connection(socket), "-n", "-M", "prepared", "-c", $"{clients}", "-j", "2", "-T", $"{seconds}", "-f", script], cancel);
-            await RunAsync("psql", [.. Connection(socket), "-q", "-c", "DROP TABLE public.bench_queue"], cancel);
+            await using (var setup = source.CreateCommand(Setup))
+                await setup.ExecuteNonQueryAsync(cancel);
+            var at = new NpgsqlConnectionStringBuilder(cluster.ConnectionString);
+            var output = await RunAsync(Path.Combine(cluster.Binaries.Folder, "pgbench"),
+                ["-h", at.Host!, "-U", at.Username!, "-n", "-M", "prepared", "-c", $"{clients}", "-j", "2", "-T", $"{seconds}", "-f", script, at.Database!], cancel);
+            await using (var drop = source.CreateCommand("DROP TABLE public.bench_queue"))
+                await drop.ExecuteNonQueryAsync(cancel);
             return double.Parse(Tps().Match(output).Groups[1].Value, CultureInfo.InvariantCulture);
         }
         finally
@@ -45,23 +54,9 @@ internal static partial class Floors
         return count / clock.Elapsed.TotalSeconds;
     }
 
-    private static (string Socket, string User, string Database) SocketOf(string home)
-    {
-        var found = Directory.EnumerateFiles(home, ".s.PGSQL.*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0, IgnoreInaccessible = true })
-            .Concat(Directory.Exists("/run/fogcompute") ? Directory.EnumerateFiles("/run/fogcompute", ".s.PGSQL.*", SearchOption.AllDirectories) : [])
-            .FirstOrDefault(f => !f.EndsWith(".lock", StringComparison.Ordinal));
-        return (Path.GetDirectoryName(found) ?? throw new InvalidOperationException($"There is no PostgreSQL socket under {home}."), "fog", "postgres");
-    }
-
-    private static string[] Connection((string Socket, string User, string Database) to) => ["-h", to.Socket, "-U", to.User, "-d", to.Database];
-
     private static async Task<string> RunAsync(string program, IEnumerable<string> arguments, CancellationToken cancel)
     {
-        // pgbench is not linked into PATH by Debian; the rest is.
-        var path = program is "pgbench" && Directory.Exists("/usr/lib/postgresql")
-            ? Directory.EnumerateFiles("/usr/lib/postgresql", "pgbench", SearchOption.AllDirectories).OrderDescending(StringComparer.Ordinal).FirstOrDefault() ?? program
-            : program;
-        using var process = Process.Start(new ProcessStartInfo(path, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
         var output = process.StandardOutput.ReadToEndAsync(cancel);
         var errors = process.StandardError.ReadToEndAsync(cancel);
         await process.WaitForExitAsync(cancel);

@@ -18,6 +18,8 @@ using var stop = new CancellationTokenSource(TimeSpan.FromMinutes(8));
 var host = CliHost.System();
 var binaries = new ProductBinaries(ProductBinaries.FindDotnet(), Built("Api", "FogCompute.Api.dll"), Built("Node", "fog-node.dll"));
 var home = Directory.CreateTempSubdirectory("fog-bench-").FullName;
+// As root the database runs under an account of its own, which must be able to enter.
+File.SetUnixFileMode(home, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
 try
 {
     await using var pool = new LocalPool(host, binaries, home, LocalPool.FreePort(), logToFiles: true, new Dictionary<string, string?>());

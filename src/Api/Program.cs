@@ -23,6 +23,7 @@ public static class Program
         try
         {
             var builder = NewBuilder(args);
+            _ = ServerOptions.Read(builder.Configuration); // A mistyped setting is reported before a database is started for it.
             await using var database = await DatabaseHost.StartAsync(DatabaseOptions.From(builder.Configuration), early.CreateLogger("FogCompute.Database"));
             await using var app = Build(builder, database);
             StopWithParent(app);

@@ -212,7 +212,7 @@ public sealed class AgentHost(NodeOptions options, ExecutorFactory executors, IS
         {
             State = !verdict.TakesWork ? verdict.State : engine.Running > 0 ? HarvestStates.Contributing : HarvestStates.Eligible,
             Reason = verdict.Reason,
-            Slots = engine.Slots,
+            Slots = engine.LeasesWanted,
             BatteryPercent = readings.BatteryPercent,
             Charging = readings.Charging,
             TemperatureCelsius = readings.TemperatureCelsius,

@@ -48,7 +48,7 @@ public sealed class ApiServer : IAsyncDisposable
         database ??= await TestDatabase.CreateAsync();
         var home = Directory.CreateTempSubdirectory("fog-api-test-").FullName;
         var attempts = new AttemptTable();
-        var builder = Program.NewBuilder(["--API_PORT=0", $"--FOG_HOME={home}", "--Logging:LogLevel:Default=None", .. settings ?? []]);
+        var builder = Program.NewBuilder(["--API_PORT=0", $"--FOG_HOME={home}", Environment.GetEnvironmentVariable("FOG_TEST_LOG") is { } level ? $"--Logging:LogLevel:Default={level}" : "--Logging:LogLevel:Default=None", .. settings ?? []]);
         var app = Program.Build(builder, database.Host, services =>
         {
             services.AddScoped<IAttemptAccess>(_ => attempts);

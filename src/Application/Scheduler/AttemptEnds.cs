@@ -47,17 +47,13 @@ internal sealed class AttemptEnds(IJobQueue queue, IDeviceDirectory devices, ITr
     public async Task CompleteAsync(IReadOnlyCollection<TaskExecution> executions, DateTimeOffset now, CancellationToken cancel)
     {
         await queue.SaveAsync(executions, cancel);
-        var finished = _ends.Count == 0 ? [] : await queue.CountEndsAsync(_ends.Values, cancel);
         if (_tallies.Count > 0)
             transaction.Raise(new AttemptsEnded([.. _tallies.Values.OrderBy(t => t.DeviceId, StringComparer.Ordinal)], now));
         if (_accepted.Count > 0)
             transaction.Raise(await PaymentsAsync(now, cancel));
-        foreach (var job in finished)
-        {
-            job.Finish(now);
-            transaction.Raise(new JobClosed(job.Id, now));
-            await JobClosing.ReleaseOrFailDependentsAsync(job, queue, transaction, now, cancel);
-        }
+        // Last, because every report of a job meets at its row: the less follows, the shorter they wait for each other.
+        if (_ends.Count > 0)
+            transaction.Raise(new TasksEnded([.. _ends.Values], now));
         foreach (var job in executions.Select(e => e.Task.JobId).Distinct())
             transaction.SignalAfterCommit(Topics.Job(job.Value));
         // Ended attempts freed capacity, and reopened slots want some: either way placement has something to look at.

@@ -64,10 +64,13 @@ internal sealed class DeliverLeasesHandler(
         var state = DeviceWords.ConditionOf(command.Condition.State)!.Value;
         var fresh = await devices.PresenceAsync(command.DeviceId, cancel) ?? throw new FogException(IdleComputeErrors.DeviceNotFound);
         var condition = command.Condition;
-        if (fresh.State == state && fresh.Reason == condition.Reason && fresh.Slots == condition.Slots && now - fresh.SeenAt < options.Silence / 12)
+        // Eligible and contributing differ by what it holds, which the attempts tell better than this row.
+        if (TakesWork(fresh.State) == TakesWork(state) && fresh.Reason == condition.Reason && fresh.Slots == condition.Slots && now - fresh.SeenAt < options.Silence / 12)
             return;
         var device = (await devices.LockAsync([command.DeviceId], cancel)).SingleOrDefault() ?? throw new FogException(IdleComputeErrors.DeviceNotFound);
         if (device.Report(state, condition.Reason, condition.Slots, condition.BatteryPercent, condition.Charging, condition.TemperatureCelsius, condition.OtherCpu, now))
             transaction.SignalAfterCommit(Topics.Place);
     }
+
+    private static bool TakesWork(DeviceState state) => state is DeviceState.Eligible or DeviceState.Contributing;
 }

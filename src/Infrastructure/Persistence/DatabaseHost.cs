@@ -103,6 +103,8 @@ public sealed class DatabaseHost : IAsyncDisposable
             // Statements that come back are planned once per connection, EF's and Sql.cs's alike.
             MaxAutoPrepare = 200,
             AutoPrepareMinUsages = 3,
+            // Nothing here changes a pooled session (locks and settings belong to transactions or to dedicated connections): no reset between users.
+            NoResetOnClose = true,
             // A migration that fails names its statement.
             IncludeFailedBatchedCommand = true,
             // Passwords stay in memory: dedicated connections are made from this string.

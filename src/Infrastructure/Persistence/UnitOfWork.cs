@@ -22,6 +22,8 @@ internal sealed class UnitOfWork(FogDbContext db) : IUnitOfWork
         {
             try
             {
+                // One save per transaction: a savepoint around it would only cost two round trips.
+                db.Database.AutoSavepointsEnabled = false;
                 await using var transaction = await db.Database.BeginTransactionAsync(cancel);
                 var result = await work(cancel);
                 await beforeCommit(cancel);

@@ -1,4 +1,5 @@
 using FogCompute.Application.Scheduler.Contracts;
+using FogCompute.Application.Scheduler.Events;
 using FogCompute.Domain.Identity;
 using FogCompute.Domain.Scheduler;
 using FogCompute.Domain.Scheduler.Verification;
@@ -108,15 +109,17 @@ internal sealed class JobQueue(FogDbContext db) : IJobQueue
         if (tasks.Count == 0)
             return [];
         var attempts = tasks.Exists(t => t.Epoch > 0) ? await AttemptsOfAsync(tasks, cancel) : [];
-        if (jobs is null)
-        {
-            var ids = tasks.Select(t => t.JobId).Distinct().ToList();
-            jobs = await db.Jobs.AsNoTracking().Where(j => ids.Contains(j.Id)).ToDictionaryAsync(j => j.Id, cancel);
-        }
+        var terms = jobs?.ToDictionary(j => j.Key, j => JobTerms.Of(j.Value)) ?? await TermsAsync([.. tasks.Select(t => t.JobId.Value).Distinct()], cancel);
         var byTask = attempts.ToLookup(a => a.Task);
-        var terms = jobs.ToDictionary(j => j.Key, j => JobTerms.Of(j.Value));
         return [.. tasks.Select(t => new TaskExecution(t, [.. byTask[t.Key]], terms[t.JobId]))];
     }
+
+    private async Task<Dictionary<JobId, JobTerms>> TermsAsync(Guid[] jobs, CancellationToken cancel) =>
+        (await db.QuerySqlAsync(
+            "SELECT id, sla_tier, deterministic, retries, cpu_millicores, memory_bytes, hold_per_task_micro FROM scheduler.jobs WHERE id = ANY ($1)",
+            r => (Id: new JobId(r.GetGuid(0)), Terms: new JobTerms(
+                TierTerms.Of(Enum.Parse<SlaTier>(r.GetString(1))).For(r.GetBoolean(2)), r.GetInt32(3), r.GetInt32(4), r.GetInt64(5), r.GetInt64(6))), cancel, jobs))
+            .ToDictionary(x => x.Id, x => x.Terms);
 
     private async Task<List<Attempt>> AttemptsOfAsync(List<JobTask> tasks, CancellationToken cancel)
     {

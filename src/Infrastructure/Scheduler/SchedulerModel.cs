@@ -52,7 +52,12 @@ namespace FogCompute.Infrastructure.Scheduler
 
     internal sealed class DependencyMapping : IEntityTypeConfiguration<JobDependency>
     {
-        public void Configure(EntityTypeBuilder<JobDependency> builder) =>
+        public void Configure(EntityTypeBuilder<JobDependency> builder)
+        {
             builder.ToTable("job_dependencies", "scheduler").HasKey(d => new { d.JobId, d.DependsOn });
+            // Named so that a save writes the job before its edges.
+            builder.HasOne<Job>().WithMany().HasForeignKey(d => d.JobId);
+            builder.HasOne<Job>().WithMany().HasForeignKey(d => d.DependsOn);
+        }
     }
 }

@@ -76,6 +76,19 @@ internal sealed class AttemptEngine : IDisposable
         }
     }
 
+    /// <summary>
+    /// Leases to hold at once: the slots, and for short attempts a queue behind them, so that a slot never idles for the length of a round trip.
+    /// Long attempts queue nothing here: another device could start them now.
+    /// </summary>
+    public int LeasesWanted
+    {
+        get
+        {
+            lock (_gate)
+                return Math.Min(1024, Math.Max(1, (int)(_offer.Slots * _share)) * (1 + _lookahead.Depth));
+        }
+    }
+
     /// <summary>Attempts that hold CPU now.</summary>
     public int Running
     {
@@ -414,6 +427,8 @@ internal sealed class AttemptEngine : IDisposable
             _ = Task.Run(stop.Cancel);
     }
 
+    private readonly Lookahead _lookahead = new();
+
     private void ReleaseRoom(LiveAttempt attempt)
     {
         if (!attempt.HoldsRoom)
@@ -463,6 +478,8 @@ internal sealed class AttemptEngine : IDisposable
         {
             if (!_attempts.ContainsKey(attempt.Id))
                 return;
+            if (attempt.HoldsRoom && attempt.StartedAt is { } started)
+                _lookahead.Observe(_clock.GetUtcNow() - started);
             ReleaseRoom(attempt);
             attempt.Phase = AttemptPhase.Reporting;
             attempt.Result = signed;
@@ -634,6 +651,8 @@ internal sealed class AttemptEngine : IDisposable
         }
         lock (_gate)
         {
+            if (attempt.StartedAt is { } started)
+                _lookahead.Observe(_clock.GetUtcNow() - started);
             ReleaseRoom(attempt);
             attempt.Phase = AttemptPhase.Uploading;
             _journal.Done(pending);

@@ -1,3 +1,4 @@
+using FogCompute.Application.Scheduler.Events;
 using FogCompute.Domain.Identity;
 using FogCompute.Domain.Scheduler;
 using FogCompute.Domain.Scheduler.Placement;
@@ -24,8 +25,8 @@ public sealed class JobDependency
 }
 
 /// <summary>
-/// The queue where SQL semantics matter: row locks, set-based writes. Lock order everywhere: tasks by (job, index), then jobs by id, then
-/// devices by id, then the ledger.
+/// The queue where SQL semantics matter: row locks, set-based writes. Lock order everywhere: tasks by (job, index), then
+/// devices by id, then the ledger, then jobs by id.
 /// </summary>
 public interface IJobQueue
 {
@@ -82,9 +83,6 @@ public interface IJobQueue
     /// <summary>Open jobs that wait for this one.</summary>
     Task<IReadOnlyList<JobId>> OpenDependentsAsync(JobId job, CancellationToken cancel);
 }
-
-/// <summary>Tasks of a job that ended in this transaction, and what they cost.</summary>
-public sealed record JobEnds(JobId Job, int Succeeded, int Failed, long ChargedMicro);
 
 /// <summary>The device side of leases.</summary>
 public interface ILeaseDesk

@@ -27,3 +27,9 @@ public sealed record AttemptsEnded(IReadOnlyList<DeviceTally> Devices, DateTimeO
 /// <param name="Right">Results that agreed with another device's.</param>
 /// <param name="Wrong">Results that were outvoted.</param>
 public sealed record DeviceTally(string DeviceId, int Completed, long WallMs, int Right, int Wrong, int Losses, int Evictions);
+
+/// <summary>Tasks that ended for good in this transaction, by job; raised after payments, so that the job rows are locked last.</summary>
+public sealed record TasksEnded(IReadOnlyList<JobEnds> Jobs, DateTimeOffset At) : IDomainEvent;
+
+/// <summary>Tasks of a job that ended in this transaction, and what they cost.</summary>
+public sealed record JobEnds(JobId Job, int Succeeded, int Failed, long ChargedMicro);

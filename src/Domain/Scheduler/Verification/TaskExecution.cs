@@ -20,9 +20,9 @@ public abstract record TaskOutcome
 }
 
 /// <summary>What the execution of a task needs to know of its job.</summary>
-public sealed record JobTerms(TierTerms Tier, int Retries, int CpuMillicores, long MemoryBytes, long HoldPerTaskMicro, JobState JobState)
+public sealed record JobTerms(TierTerms Tier, int Retries, int CpuMillicores, long MemoryBytes, long HoldPerTaskMicro)
 {
-    public static JobTerms Of(Job job) => new(job.Terms, job.Retries, job.CpuMillicores, job.MemoryBytes, job.HoldPerTaskMicro, job.State);
+    public static JobTerms Of(Job job) => new(job.Terms, job.Retries, job.CpuMillicores, job.MemoryBytes, job.HoldPerTaskMicro);
 }
 
 /// <summary>

@@ -265,7 +265,9 @@ public sealed partial class EmbeddedPostgres : IAsyncDisposable
         full_page_writes = {(_options.Durable ? "on" : "off")}
         synchronous_commit = on
         wal_compression = on
-        wal_level = minimal
+        # Not minimal: there a sequence used in the transaction that created it (as our migrations do) is not logged afterwards, and kill -9
+        # makes it hand out the same numbers again (PostgreSQL 15.18).
+        wal_level = replica
         max_wal_senders = 0
         max_wal_size = 512MB
         min_wal_size = 80MB
