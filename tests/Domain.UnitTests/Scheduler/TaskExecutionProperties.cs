@@ -120,6 +120,10 @@ public sealed class TaskExecutionProperties
         var replicas = attempts.Where(a => a.State.IsLive() || a.State == AttemptState.Reported).Select(a => a.Replica).ToList();
         Require(replicas.Distinct().Count() == replicas.Count, "two attempts hold one replica");
 
+        var retries = world.Execution.Terms.Retries;
+        var exhausted = task.State == TaskState.Failed && task.FailureReason != "no_agreement";
+        Require(exhausted ? task.JobErrors == retries + 1 : task.JobErrors <= retries, "retries are not counted by the payload's failures");
+
         if (task.State.IsFinal())
         {
             Require(ends == 1, "the task ended without saying so");

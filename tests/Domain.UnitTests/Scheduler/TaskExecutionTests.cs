@@ -121,6 +121,21 @@ public sealed class TaskExecutionTests
     }
 
     [Test]
+    public void Retries_count_failures_of_the_payload_and_nothing_else_that_went_before()
+    {
+        var world = new TaskWorld(SlaTier.Bronze, retries: 1);
+        for (var i = 0; i < 5; i++)
+        {
+            world.Execution.Lose(world.Lease(), "device_lost", world.Now);
+            world.End(world.Lease(), AttemptState.Evicted, "user_active");
+            world.End(world.Lease(), AttemptState.Declined, "runtime_missing");
+            world.Execution.Preempt(world.Lease(), "paused", world.Now);
+        }
+        Assert.That(world.Crash(world.Lease()), Is.TypeOf<TaskOutcome.Open>(), "its one retry is left");
+        Assert.That(world.Crash(world.Lease()), Is.TypeOf<TaskOutcome.Failed>());
+    }
+
+    [Test]
     public void The_first_losses_go_on_at_once_and_later_ones_wait()
     {
         var world = new TaskWorld(SlaTier.Bronze);
