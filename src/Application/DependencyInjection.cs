@@ -50,7 +50,7 @@ public static class DependencyInjection
             .Where(t => !t.IsAbstract && t.GetInterfaces().Any(i => i.IsGenericType && i.GetGenericTypeDefinition() == typeof(IRequest<>)))
             .Select(t => (t, t.GetCustomAttribute<RequiresPermissionAttribute>()?.Permission));
 
-    private static void RequirePermissions(Assembly assembly)
+    internal static void RequirePermissions(Assembly assembly)
     {
         var bare = UseCases(assembly).Where(u => u.Permission is null).Select(u => u.Request.Name).ToList();
         if (bare.Count > 0)

@@ -129,11 +129,13 @@ public sealed class Job
         return job;
     }
 
-    /// <summary>The first lease of any of its tasks.</summary>
+    /// <summary>The first lease of any of its tasks. A paused job is only ever resumed by its requester.</summary>
     public void Start(DateTimeOffset now)
     {
         if (State == JobState.Running)
             return;
+        if (State == JobState.Paused)
+            throw new FogException(SchedulerErrors.Paused);
         State = Transitions.Job.Move(State, JobState.Running);
         StartedAt ??= now;
     }

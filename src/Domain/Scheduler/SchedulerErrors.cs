@@ -21,5 +21,7 @@ public static class SchedulerErrors
     public static FogError NotPaused(JobState state) =>
         new("scheduler.job_not_paused", ErrorKind.Conflict, $"Only a paused job can be resumed; this one is {state.ToString().ToLowerInvariant()}.");
 
+    public static readonly FogError Paused = new("scheduler.job_paused", ErrorKind.Conflict, "The job is paused; it starts nothing until it is resumed.");
+
     public static FogError AlreadyPaused { get; } = new("scheduler.job_already_paused", ErrorKind.Conflict, "The job is paused already.");
 }

@@ -9,7 +9,7 @@ public sealed class WeightedScorePlacement : IPlacementEngine
 {
     private const double SpeedWeight = 0.25, LoadWeight = 0.20, TrustWeight = 0.25, PriceWeight = 0.30;
 
-    /// <summary>Taken off a device whose owner already holds a replica of the task, where the tier prefers distinct owners: more than any score.</summary>
+    /// <summary>Taken off the rank (not the score) of a device whose owner already holds a replica of the task, where the tier prefers distinct owners: more than any score.</summary>
     private const double SameOwnerPenalty = 2;
 
     public PlacementOutcome Place(PlacementProblem problem)
@@ -36,7 +36,7 @@ public sealed class WeightedScorePlacement : IPlacementEngine
             chosenOwners.Clear();
             for (var slot = 0; slot < task.Slots; slot++)
             {
-                var (best, bestScore) = (-1, double.NegativeInfinity);
+                var (best, bestScore, bestRank) = (-1, 0.0, double.NegativeInfinity);
                 foreach (var i in feasible)
                 {
                     var device = devices[i];
@@ -45,9 +45,10 @@ public sealed class WeightedScorePlacement : IPlacementEngine
                     var sameOwner = task.UsedOwners.Contains(device.Owner) || chosenOwners.Contains(device.Owner);
                     if (sameOwner && task.RequireDistinctOwners)
                         continue;
-                    var score = Score(device, free[i], fastest) - (sameOwner && task.PreferDistinctOwners ? SameOwnerPenalty : 0);
-                    if (score > bestScore)
-                        (best, bestScore) = (i, score);
+                    var score = Score(device, free[i], fastest);
+                    var rank = sameOwner && task.PreferDistinctOwners ? score - SameOwnerPenalty : score;
+                    if (rank > bestRank)
+                        (best, bestScore, bestRank) = (i, score, rank);
                 }
                 if (best < 0)
                 {

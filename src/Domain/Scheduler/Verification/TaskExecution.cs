@@ -114,10 +114,10 @@ public sealed class TaskExecution(JobTask task, List<Attempt> attempts, JobTerms
         Reopen(now);
     }
 
-    /// <summary>No second device came for an audit within its time: the single result stands.</summary>
+    /// <summary>No second device came for an audit within its time: the single result stands. Two results that differ are never decided this way.</summary>
     public TaskOutcome WaiveAudit(DateTimeOffset now)
     {
-        if (!Task.Audited || Live > 0)
+        if (!Task.Audited || Live > 0 || attempts.Count(a => a.State == AttemptState.Reported) != 1)
             return TaskOutcome.Open.Instance;
         Task.WaiveAudit();
         return Verify(audit: false, now);
