@@ -1,0 +1,241 @@
+using System.Diagnostics;
+using FogCompute.Testing;
+
+namespace FogCompute.EndToEnd.Tests.Harness;
+
+/// <summary>An account and a client with its API key.</summary>
+internal sealed record Member(Guid Account, string Address, FogClient Client, string ApiKey);
+
+/// <summary>
+/// A control plane with an account that asks for work and one that lends machines, so that what one pays and what the other gets can be told
+/// apart. Everything started here is killed and everything written is removed by <see cref="DisposeAsync"/>.
+/// </summary>
+internal sealed class Pool : IAsyncDisposable
+{
+    private readonly string _folder = TestCluster.CreateHome();
+    private readonly List<ControlPlane> _planes = [];
+    private readonly List<Agent> _agents = [];
+    private readonly List<IDisposable> _others = [];
+
+    private Pool()
+    {
+    }
+
+    public ControlPlane Plane => _planes[0];
+
+    /// <summary>No token, from this machine: may see everything.</summary>
+    public FogClient Operator { get; private set; } = null!;
+    public Member Requester { get; private set; } = null!;
+    public Member Provider { get; private set; } = null!;
+
+    /// <summary>The requester's.</summary>
+    public FogClient Client => Requester.Client;
+
+    /// <summary>Enrols machines of the provider.</summary>
+    public string EnrolmentToken { get; private set; } = "";
+
+    /// <param name="silence">FOG_DEVICE_SILENCE_SECONDS: after how long a device that says nothing is lost.</param>
+    public static async Task<Pool> OpenAsync(int silence)
+    {
+        var pool = new Pool();
+        try
+        {
+            await pool.StartPlaneAsync("a", silence);
+            pool.Operator = pool.ClientOf(pool.Plane, null);
+            pool.Requester = await pool.OpenAccountAsync("requester");
+            pool.Provider = await pool.OpenAccountAsync("provider");
+            pool.EnrolmentToken = (await pool.Operator.PostAsync<Issued>("api/identity/enrolment-tokens", new { account_id = pool.Provider.Account, uses = 1000 })).Secret;
+            return pool;
+        }
+        catch
+        {
+            await pool.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Another control plane on the database and the artifacts of the first.</summary>
+    public Task<ControlPlane> StartSecondPlaneAsync(int silence) => StartPlaneAsync("b", silence, Plane.DatabaseUrl);
+
+    public FogClient ClientOf(ControlPlane plane, string? token)
+    {
+        var client = new FogClient(plane.Url, token);
+        _others.Add(client);
+        return client;
+    }
+
+    public async Task<Member> OpenAccountAsync(string name)
+    {
+        var account = await Operator.PostAsync<Account>("api/identity/accounts", new { name });
+        var key = await Operator.PostAsync<Issued>("api/identity/api-keys", new { name = "test", account_id = account.Id });
+        return new Member(account.Id, account.Address, ClientOf(Plane, key.Secret), key.Secret);
+    }
+
+    /// <summary>Starts an agent without waiting for it.</summary>
+    public Agent StartAgent(string id, AgentOptions options, ControlPlane? plane = null)
+    {
+        var agent = new Agent(id, (plane ?? Plane).Url, EnrolmentToken, Path.Combine(_folder, "agents", id), options);
+        _agents.Add(agent);
+        agent.Start();
+        return agent;
+    }
+
+    /// <summary>Starts <paramref name="count"/> agents named after their label and returns when all of them ask for work.</summary>
+    public async Task<IReadOnlyList<Agent>> StartAgentsAsync(int count, AgentOptions options, ControlPlane? plane = null, string? prefix = null)
+    {
+        var agents = Enumerable.Range(1, count).Select(i => StartAgent($"{prefix ?? options.Label}-{i}", options, plane)).ToList();
+        await OnlineAsync([.. agents.Select(a => a.Id)]);
+        return agents;
+    }
+
+    /// <summary>Returns when these devices ask for work.</summary>
+    public async Task OnlineAsync(params string[] devices)
+    {
+        foreach (var id in devices)
+        {
+            await Wait.UntilAsync($"device {id} asks for work", async () =>
+            {
+                try
+                {
+                    return (await Operator.DeviceWhyAsync(id)).Reason;
+                }
+                catch (RefusedException refused) when (refused.Status == System.Net.HttpStatusCode.NotFound)
+                {
+                    return "not_registered";
+                }
+            }, reason => reason is not ("not_registered" or "no_agent" or "silent" or "lost"));
+        }
+    }
+
+    public async Task<FakeDevice> EnrolFakeAsync(string id, string label, string? token = null, ControlPlane? plane = null)
+    {
+        var device = await FakeDevice.EnrolAsync((plane ?? Plane).Url, id, token ?? EnrolmentToken, label);
+        _others.Add(device);
+        return device;
+    }
+
+    /// <summary>Ends these agents; their devices leave the pool.</summary>
+    public async Task RemoveAsync(IEnumerable<Agent> agents)
+    {
+        foreach (var agent in agents)
+        {
+            await agent.KillAsync();
+            await UnregisterAsync(agent.Id);
+        }
+    }
+
+    public async Task UnregisterAsync(string device) => await Operator.DeleteDeviceAsync(device);
+
+    /// <summary>Waits for the job to end and requires that it completed.</summary>
+    public async Task<JobView> CompletedAsync(Guid id, TimeSpan? patience = null, FogClient? client = null)
+    {
+        var job = await EndedAsync(id, patience, client);
+        Assert.That(job.Status, Is.EqualTo("completed"), FogClient.Show(job));
+        Assert.That(job.Tasks.Succeeded, Is.EqualTo(job.Tasks.Total));
+        return job;
+    }
+
+    public Task<JobView> EndedAsync(Guid id, TimeSpan? patience = null, FogClient? client = null) =>
+        Wait.UntilAsync("the job ends", () => (client ?? Client).JobAsync(id), j => j.Status is "completed" or "failed" or "cancelled", patience);
+
+    /// <summary>Waits until a live attempt of the job is in this state and returns it.</summary>
+    public async Task<AttemptView> AttemptAsync(Guid job, params string[] states)
+    {
+        var seen = await Wait.UntilAsync($"an attempt is {string.Join(" or ", states)}", () => Client.JobAsync(job), j => j.Attempts.Any(a => states.Contains(a.State)));
+        return seen.Attempts.First(a => states.Contains(a.State));
+    }
+
+    /// <summary>
+    /// The promise of exactly one payment: each succeeded task of these ended jobs has one settlement in the requester's ledger, what was paid is
+    /// what was charged, nothing is held for them any more, and the whole ledger adds up.
+    /// </summary>
+    public async Task AssertSettledOnceAsync(params Guid[] jobs)
+    {
+        var lines = await Client.LedgerAsync();
+        foreach (var id in jobs)
+        {
+            var job = await Client.JobAsync(id);
+            var tasks = await Client.TasksAsync(id);
+            var payments = await Client.PaymentsAsync(id);
+            var ours = lines.Where(l => l.JobId == id).ToList();
+            var settlements = ours.Where(l => l.Kind == "settlement" && l.Account == "held").ToList();
+            Assert.Multiple(() =>
+            {
+                Assert.That(settlements.Select(s => s.TaskIndex).Order(), Is.EqualTo(tasks.Where(t => t.State == "succeeded").Select(t => (int?)t.Index)), "one settlement per succeeded task");
+                Assert.That(settlements.Sum(s => -s.Amount), Is.EqualTo(job.Cost.Charged), "settlements and charge");
+                Assert.That(payments.Total, Is.EqualTo(job.Cost.Charged), "payments and charge");
+                Assert.That(payments.Payments.Sum(p => p.Amount) + payments.Fee + payments.Burned, Is.EqualTo(payments.Total), "parts of the payments");
+                Assert.That(tasks.Sum(t => t.Cost), Is.EqualTo(job.Cost.Charged), "tasks and charge");
+                Assert.That(ours.Where(l => l.Account == "held").Sum(l => l.Amount), Is.Zero, "left in the hold");
+                Assert.That(ours.Sum(l => l.Amount), Is.EqualTo(-job.Cost.Charged), "what the job cost the requester altogether");
+            });
+        }
+        await AssertBalancedAsync();
+    }
+
+    /// <summary>The ledger adds up, also by its own re-derivation, and no credit came or went.</summary>
+    public async Task<AuditView> AssertBalancedAsync(long openHolds = 0)
+    {
+        var audit = await Wait.UntilAsync("the journal is sealed", Operator.AuditAsync, a => a.Unsealed == 0 || a.Differences.Count > 0);
+        Assert.Multiple(() =>
+        {
+            Assert.That(audit.Balanced, FogClient.Show(audit));
+            Assert.That(audit.Differences, Is.Empty);
+            Assert.That(audit.Supply, Is.EqualTo(audit.Cap));
+            Assert.That(audit.OpenHolds, Is.EqualTo(openHolds), "open holds");
+        });
+        return audit;
+    }
+
+    /// <summary>For a failed test.</summary>
+    public void PrintLogs()
+    {
+        foreach (var plane in _planes)
+            TestContext.Out.WriteLine($"--- control plane {plane.Name} ({plane.Url}) ---\n{plane.Tail(40)}");
+        foreach (var agent in _agents)
+            TestContext.Out.WriteLine($"--- agent {agent.Id} ---\n{agent.Tail(15)}");
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        var started = Stopwatch.GetTimestamp();
+        foreach (var other in _others)
+            other.Dispose();
+        // One that does not end must not keep the others alive.
+        var ends = _agents.Select(a => a.DisposeAsync().AsTask()).Concat(_planes.AsEnumerable().Reverse().Select(p => p.DisposeAsync().AsTask())).ToList();
+        try
+        {
+            await Task.WhenAll(ends);
+        }
+        finally
+        {
+            Directory.Delete(_folder, recursive: true);
+            TestContext.Progress.WriteLine($"pool closed in {Stopwatch.GetElapsedTime(started).TotalSeconds:0.0} s");
+        }
+    }
+
+    private async Task<ControlPlane> StartPlaneAsync(string name, int silence, string? databaseUrl = null)
+    {
+        var settings = new Dictionary<string, string>
+        {
+            ["FOG_DEVICE_SILENCE_SECONDS"] = silence.ToString(), ["FOG_AUDIT_WAIT_SECONDS"] = "2", ["Logging__LogLevel__Default"] = "Information",
+            ["Logging__LogLevel__Microsoft"] = "Warning",
+        };
+        if (databaseUrl is not null)
+            settings["DATABASE_URL"] = databaseUrl;
+        var home = Path.Combine(_folder, "home");
+        // The database server may run under another account, which must be able to pass through.
+        if (!OperatingSystem.IsWindows())
+            Directory.CreateDirectory(home, (UnixFileMode)Convert.ToInt32("755", 8));
+        var plane = new ControlPlane(name, home, settings);
+        _planes.Add(plane);
+        var started = Stopwatch.GetTimestamp();
+        await plane.StartAsync();
+        await TestContext.Progress.WriteLineAsync($"control plane {name} ready in {Stopwatch.GetElapsedTime(started).TotalSeconds:0.0} s");
+        return plane;
+    }
+
+    private sealed record Account(Guid Id, string Address);
+
+    private sealed record Issued(string Secret);
+}
