@@ -38,7 +38,8 @@ internal sealed class PlacePendingJobsHandler(
 
         // Only jobs that some device could take now: a job that fits nowhere must not keep others from being looked at.
         var needs = open.ToDictionary(j => j.Id, j => j.Needs);
-        var placeable = open.Where(j => devices.Any(d => HardFilter.Static(needs[j.Id], d) is null && new FreeCapacity(d).Fits(needs[j.Id]))).ToList();
+        var suitable = open.ToDictionary(j => j.Id, j => devices.Where(d => HardFilter.Static(needs[j.Id], d) is null).ToList());
+        var placeable = open.Where(j => suitable[j.Id].Exists(d => new FreeCapacity(d).Fits(needs[j.Id]))).ToList();
         if (placeable.Count == 0)
             return Nothing;
 
@@ -47,7 +48,10 @@ internal sealed class PlacePendingJobsHandler(
         var claimed = await queue.ClaimOpenAsync(placeable, perJob, now, cancellationToken);
         var owners = devices.ToDictionary(d => d.Id, d => d.Owner, StringComparer.Ordinal);
         var executions = claimed.ToDictionary(e => e.Task.Key);
-        var problem = new PlacementProblem([.. InOrderOfService(claimed, placeable).Take(SchedulerOptions.PassSize).Select(e => Describe(e, jobs[e.Task.JobId], needs[e.Task.JobId], owners))], devices);
+        var problem = new PlacementProblem(
+            [.. InOrderOfService(claimed, placeable).Take(SchedulerOptions.PassSize).Select(e => Describe(e, jobs[e.Task.JobId], needs[e.Task.JobId], owners))
+                .Where(t => TierCanBeMet(t, jobs[t.Key.Job].Terms.Replicas, suitable[t.Key.Job]))],
+            devices);
         var outcome = engine.Place(problem);
 
         foreach (var assignment in outcome.Assignments)
@@ -90,6 +94,13 @@ internal sealed class PlacePendingJobsHandler(
             Estimate = TimeSpan.FromMilliseconds(job.EstimateMs),
         };
     }
+
+    /// <summary>
+    /// Whether the pool has a device for each replica the tier sells, those that hold or held one included. Without this a vote could be
+    /// decided by fewer replicas than were bought (gold by two), which would be a silent downgrade; <c>why</c> says <c>tier_unmet</c> meanwhile.
+    /// </summary>
+    private static bool TierCanBeMet(PlacementTask task, int replicas, List<PlacementDevice> suitable) =>
+        suitable.Count >= replicas || suitable.Count(d => !task.UsedDevices.Contains(d.Id)) + task.UsedDevices.Count >= replicas;
 
     private static readonly HashSet<string> NoDevices = [];
     private static readonly HashSet<Guid> NoOwners = [];

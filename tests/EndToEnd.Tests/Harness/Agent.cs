@@ -74,8 +74,8 @@ internal sealed class Agent(string id, Uri server, string token, string folder, 
     public async Task<JsonNode> StatusAsync()
     {
         using var status = new ChildProcess(id + " status", "Node", "fog-node.dll", ["status", "--state", State, "--json"], new Dictionary<string, string>());
-        await Wait.UntilAsync($"status of {id}", () => status.HasExited && (status.ExitCode != 0 || status.Tail(1).Length > 0));
-        return status.ExitCode == 0 ? JsonNode.Parse(status.Tail(1))! : throw new AssertionException($"fog-node status ended with code {status.ExitCode}: {status.Tail(5)}");
+        await Wait.UntilAsync($"status of {id}", () => status.HasExited && (status.ExitCode != 0 || status.LastLine is not null));
+        return status.ExitCode == 0 ? JsonNode.Parse(status.LastLine!)! : throw new AssertionException($"fog-node status ended with code {status.ExitCode}: {status.Tail(5)}");
     }
 
     public string Tail(int lines) => _process?.Tail(lines) ?? "    (never started)";

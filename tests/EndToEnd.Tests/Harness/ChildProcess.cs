@@ -60,6 +60,16 @@ internal sealed class ChildProcess : IDisposable
         return await GoneAsync(patience);
     }
 
+    /// <summary>The last line it wrote, whole; null before any.</summary>
+    public string? LastLine
+    {
+        get
+        {
+            lock (_lines)
+                return _lines.LastOrDefault();
+        }
+    }
+
     public string Tail(int lines)
     {
         lock (_lines)

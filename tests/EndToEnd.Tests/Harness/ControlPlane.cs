@@ -53,6 +53,8 @@ internal sealed class ControlPlane : IAsyncDisposable
             throw new AssertionException($"Control plane {Name} ended with code {_process.ExitCode}:\n{_process.Tail(40)}");
     }
 
+    public bool IsRunning => _process is { HasExited: false };
+
     /// <summary>kill -9.</summary>
     public Task KillAsync() => _process?.KillAsync() ?? Task.CompletedTask;
 

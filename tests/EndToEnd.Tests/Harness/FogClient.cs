@@ -50,8 +50,20 @@ internal sealed class FogClient(Uri server, string? token) : IDisposable
 
     public Task<PaymentsView> PaymentsAsync(Guid id) => GetAsync<PaymentsView>($"api/scheduler/jobs/{id}/payments");
 
-    public async Task<IReadOnlyList<JobListItem>> JobsNamedAsync(string name) =>
-        [.. (await GetAsync<JobListView>("api/scheduler/jobs?limit=1000")).Jobs.Where(j => j.Name == name)];
+    /// <summary>All jobs of the caller, newest first.</summary>
+    public async Task<IReadOnlyList<JobListItem>> JobsAsync()
+    {
+        var jobs = new List<JobListItem>();
+        Guid? cursor = null;
+        do
+        {
+            var page = await GetAsync<JobListView>($"api/scheduler/jobs?limit=1000{(cursor is null ? "" : $"&cursor={cursor}")}");
+            jobs.AddRange(page.Jobs);
+            cursor = page.Next;
+        }
+        while (cursor is not null);
+        return jobs;
+    }
 
     public async Task<IReadOnlyList<TaskView>> TasksAsync(Guid id)
     {

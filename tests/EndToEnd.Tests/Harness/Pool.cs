@@ -14,7 +14,7 @@ internal sealed class Pool : IAsyncDisposable
 {
     private readonly string _folder = TestCluster.CreateHome();
     private readonly List<ControlPlane> _planes = [];
-    private readonly List<Agent> _agents = [];
+    private readonly List<(string Id, object Device)> _devices = [];
     private readonly List<IDisposable> _others = [];
 
     private Pool()
@@ -22,6 +22,11 @@ internal sealed class Pool : IAsyncDisposable
     }
 
     public ControlPlane Plane => _planes[0];
+
+    /// <summary>How many devices there are.</summary>
+    public int Devices => _devices.Count;
+
+    private IEnumerable<Agent> Agents => _devices.Select(d => d.Device).OfType<Agent>();
 
     /// <summary>No token, from this machine: may see everything.</summary>
     public FogClient Operator { get; private set; } = null!;
@@ -75,7 +80,7 @@ internal sealed class Pool : IAsyncDisposable
     public Agent StartAgent(string id, AgentOptions options, ControlPlane? plane = null)
     {
         var agent = new Agent(id, (plane ?? Plane).Url, EnrolmentToken, Path.Combine(_folder, "agents", id), options);
-        _agents.Add(agent);
+        _devices.Add((id, agent));
         agent.Start();
         return agent;
     }
@@ -111,20 +116,32 @@ internal sealed class Pool : IAsyncDisposable
     {
         var device = await FakeDevice.EnrolAsync((plane ?? Plane).Url, id, token ?? EnrolmentToken, label);
         _others.Add(device);
+        _devices.Add((id, device));
         return device;
     }
 
-    /// <summary>Ends these agents; their devices leave the pool.</summary>
-    public async Task RemoveAsync(IEnumerable<Agent> agents)
+    /// <summary>Removes the devices that were started after there were this many, and cancels what was left open: the next test finds nothing of this one.</summary>
+    public async Task CleanUpAsync(int devicesKept)
     {
-        foreach (var agent in agents)
+        if (!Plane.IsRunning)
+            await Plane.StartAsync();
+        foreach (var job in (await Client.JobsAsync()).Where(j => j.Status is "pending" or "running" or "paused"))
+            await Client.CancelAsync(job.Id);
+        foreach (var (id, device) in _devices.Skip(devicesKept).ToList())
         {
-            await agent.KillAsync();
-            await UnregisterAsync(agent.Id);
+            if (device is Agent agent)
+                await agent.DisposeAsync();
+            try
+            {
+                await Operator.DeleteDeviceAsync(id);
+            }
+            catch (RefusedException refused) when (refused.Status == System.Net.HttpStatusCode.NotFound)
+            {
+                // It never got as far as registering.
+            }
         }
+        _devices.RemoveRange(devicesKept, _devices.Count - devicesKept);
     }
-
-    public async Task UnregisterAsync(string device) => await Operator.DeleteDeviceAsync(device);
 
     /// <summary>Waits for the job to end and requires that it completed.</summary>
     public async Task<JobView> CompletedAsync(Guid id, TimeSpan? patience = null, FogClient? client = null)
@@ -192,7 +209,7 @@ internal sealed class Pool : IAsyncDisposable
     {
         foreach (var plane in _planes)
             TestContext.Out.WriteLine($"--- control plane {plane.Name} ({plane.Url}) ---\n{plane.Tail(40)}");
-        foreach (var agent in _agents)
+        foreach (var agent in Agents)
             TestContext.Out.WriteLine($"--- agent {agent.Id} ---\n{agent.Tail(15)}");
     }
 
@@ -202,7 +219,7 @@ internal sealed class Pool : IAsyncDisposable
         foreach (var other in _others)
             other.Dispose();
         // One that does not end must not keep the others alive.
-        var ends = _agents.Select(a => a.DisposeAsync().AsTask()).Concat(_planes.AsEnumerable().Reverse().Select(p => p.DisposeAsync().AsTask())).ToList();
+        var ends = Agents.Select(a => a.DisposeAsync().AsTask()).Concat(_planes.AsEnumerable().Reverse().Select(p => p.DisposeAsync().AsTask())).ToList();
         try
         {
             await Task.WhenAll(ends);

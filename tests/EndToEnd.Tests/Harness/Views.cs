@@ -63,7 +63,7 @@ internal sealed record AttemptView(
 
 internal sealed record ResultView(string Digest, int? ExitCode, IReadOnlyList<OutputFile> Outputs, string? Stdout, string? Stderr);
 
-internal sealed record JobListView(IReadOnlyList<JobListItem> Jobs, int Total);
+internal sealed record JobListView(IReadOnlyList<JobListItem> Jobs, int Total, Guid? Next);
 
 internal sealed record JobListItem(Guid Id, string Name, string Status);
 

@@ -33,11 +33,11 @@ internal static class Wait
 
     /// <summary>
     /// A bound of the product holds on a machine that has time. With more runnable programs than cores everything takes that many times longer,
-    /// so the bound is stretched by the load per core (at most tenfold).
+    /// so the bound is stretched by the load per core (at most threefold).
     /// </summary>
     public static TimeSpan OnThisMachine(TimeSpan bound)
     {
         var load = File.Exists("/proc/loadavg") ? double.Parse(File.ReadAllText("/proc/loadavg").Split(' ')[0], CultureInfo.InvariantCulture) : 1;
-        return bound * Math.Clamp(load / Environment.ProcessorCount, 1, 10);
+        return bound * Math.Clamp(load / Environment.ProcessorCount, 1, 3);
     }
 }

@@ -36,7 +36,6 @@ internal sealed class DeviceTests : SharedPoolScenario
             Assert.That(other.Stats.Uptime, Is.EqualTo(1));
         });
         await Pool.AssertSettledOnceAsync(submitted.JobId);
-        await Pool.RemoveAsync(agents);
     }
 
     [Test]
@@ -89,8 +88,6 @@ internal sealed class DeviceTests : SharedPoolScenario
             Assert.That(job.Cost.Charged, Is.EqualTo(honestPrice));
         });
         await Pool.AssertSettledOnceAsync(earlier.JobId, submitted.JobId);
-        await Pool.RemoveAsync(honest);
-        await Pool.UnregisterAsync(liar.Id);
     }
 
     [Test]
@@ -107,7 +104,6 @@ internal sealed class DeviceTests : SharedPoolScenario
         Assert.That((await Pool.Client.JobAsync(submitted.JobId)).Status, Is.EqualTo("running"));
         Assert.That(await device.ReportAsync(signed), Is.EqualTo("recorded"));
         await Pool.CompletedAsync(submitted.JobId);
-        await Pool.UnregisterAsync(device.Id);
     }
 
     [Test]
@@ -142,7 +138,6 @@ internal sealed class DeviceTests : SharedPoolScenario
             Assert.That((stats.Evictions, stats.Losses, stats.Uptime), Is.EqualTo((1, 0, 1.0)));
         });
         await Pool.AssertSettledOnceAsync(submitted.JobId);
-        await Pool.RemoveAsync([laptop, elsewhere]);
     }
 
     private sealed record Token(string Secret);
