@@ -226,37 +226,53 @@ public sealed class AgentHost(NodeOptions options, ExecutorFactory executors, IS
     {
         var reason = sendable ? Stopping : "device_key_rejected";
         engine.Close(reason);
+        var heard = false;
         if (sendable)
+        {
+            // Said before anything is handed back: otherwise the control plane could give the very task that comes back to this device again,
+            // and it would wait there until the device counts as lost.
+            var goodbye = SayGoodbyeAsync(client, engine, monitor, contact);
             await UntilAsync(() => engine.Running == 0, FinishPatience);
+            heard = await goodbye;
+        }
         engine.StopAll(AttemptOutcomes.Evicted, reason);
         if (!await UntilAsync(() => engine.Running == 0, StopPatience))
             log.Error("stop_slow", "Some attempts did not stop in time.", ("running", engine.Running));
         if (sendable)
         {
-            using var limit = new CancellationTokenSource(GoodbyePatience, clock);
-            try
-            {
-                // Leases that the server wrote while the last poll was cut off come back here and are handed back.
-                var held = engine.Held();
-                var answer = await client.PollAsync(new LeasePollRequest
-                {
-                    WaitSeconds = 0,
-                    Held = held,
-                    Condition = Condition(monitor, engine) with { State = HarvestStates.Disabled, Reason = Stopping },
-                }, limit.Token);
-                engine.Handle(answer, held);
-            }
-            catch (Exception error) when (error is ControlPlaneException or OperationCanceledException)
-            {
-                if (error is ControlPlaneException { Fault: not ControlPlaneFault.NotAllowed } fault)
-                    contact.Lost(fault);
-                log.Info("goodbye_unheard", $"The control plane could not be told that this device stops: {error.Message}");
-            }
+            // Once more: leases that were being written while the first goodbye was read come back here and are handed back.
+            if (heard)
+                await SayGoodbyeAsync(client, engine, monitor, contact);
             if (!await UntilAsync(() => engine.InFlight == 0 && sender.Unsent == 0, contact.Trouble is null ? ReportPatience : FinishPatience))
                 log.Warning("results_kept", "Some results could not be delivered now; they are kept and sent at the next start.", ("results", sender.Unsent + engine.InFlight));
         }
         await engine.AbandonAsync();
         await UntilAsync(() => engine.InFlight == 0, StopPatience);
+    }
+
+    /// <summary>Tells the control plane that this device takes no more work, and takes in what it leased meanwhile; whether it was heard.</summary>
+    private async Task<bool> SayGoodbyeAsync(ControlPlaneClient client, AttemptEngine engine, PolicyMonitor monitor, Contact contact)
+    {
+        using var limit = new CancellationTokenSource(GoodbyePatience, clock);
+        try
+        {
+            var held = engine.Held();
+            var answer = await client.PollAsync(new LeasePollRequest
+            {
+                WaitSeconds = 0,
+                Held = held,
+                Condition = Condition(monitor, engine) with { State = HarvestStates.Disabled, Reason = Stopping },
+            }, limit.Token);
+            engine.Handle(answer, held);
+            return true;
+        }
+        catch (Exception error) when (error is ControlPlaneException or OperationCanceledException)
+        {
+            if (error is ControlPlaneException { Fault: not ControlPlaneFault.NotAllowed } fault)
+                contact.Lost(fault);
+            log.Info("goodbye_unheard", $"The control plane could not be told that this device stops: {error.Message}");
+            return false;
+        }
     }
 
     private async Task<bool> UntilAsync(Func<bool> condition, TimeSpan patience)
