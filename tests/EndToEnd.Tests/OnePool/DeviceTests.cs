@@ -133,9 +133,11 @@ internal sealed class DeviceTests : SharedPoolScenario
             Assert.That((evicted.State, evicted.Reason), Is.EqualTo(("evicted", "on_battery")));
             Assert.That(evicted.FinishedAt - unpluggedAt, Is.LessThan(TimeSpan.FromSeconds(10)));
             Assert.That(why.Reason, Is.EqualTo("on_battery"));
-            Assert.That(task.Counters, Is.EqualTo(new CountersView(JobErrors: 0, DeviceLosses: 0, Evictions: 1)));
+            // One, unless the task was given to the laptop once more before its new state was known; that one is handed back at once, too.
+            Assert.That(task.Counters.Evictions, Is.EqualTo(job.Attempts.Count(a => a.State == "evicted")).And.InRange(1, 2));
+            Assert.That((task.Counters.JobErrors, task.Counters.DeviceLosses), Is.EqualTo((0, 0)));
             Assert.That(job.Attempts.Single(a => a.State == "accepted").Device, Is.EqualTo(elsewhere.Id));
-            Assert.That((stats.Evictions, stats.Losses, stats.Uptime), Is.EqualTo((1, 0, 1.0)));
+            Assert.That((stats.Evictions, stats.Losses, stats.Uptime), Is.EqualTo(((long)task.Counters.Evictions, 0L, 1.0)));
         });
         await Pool.AssertSettledOnceAsync(submitted.JobId);
     }
