@@ -7,7 +7,7 @@ namespace FogCompute.Node.Execution;
 /// payload did: every end is an <see cref="ExecutionResult"/>.
 /// </summary>
 /// <param name="WorkFolder">Private folder of this attempt; created and removed by the caller.</param>
-/// <param name="LogFolder">Where <c>stdout</c> and <c>stderr</c> are written as files, outside the work folder.</param>
+/// <param name="LogFolder">Where <c>stdout</c> and <c>stderr</c> are written as files, outside the work folder. Folder and files come into being with their first byte.</param>
 /// <param name="ModulePath">Local path of the WASM module for <c>wasm</c> payloads, else null.</param>
 public sealed record ExecutionRequest(LeaseMessage Lease, string WorkFolder, string LogFolder, string? ModulePath);
 

@@ -18,6 +18,7 @@ internal static class Native
     private const int SigKill = 9;
     private const int ThreadCpuClock = 3;
     private const int CrossDevice = 18;
+    private const uint MemoryFileCloseOnExec = 1;
 
     // O_NOFOLLOW is one of the few open flags whose value differs between architectures.
     private static readonly int _noFollow = RuntimeInformation.ProcessArchitecture is Architecture.Arm64 or Architecture.Arm ? 0x8000 : 0x20000;
@@ -58,6 +59,15 @@ internal static class Native
             : throw new IOException($"Cannot open {path}: {Marshal.GetLastPInvokeErrorMessage()}.");
     }
 
+    /// <summary>A file without a name that lives in memory and ends with its last descriptor. Throws <see cref="IOException"/>.</summary>
+    public static SafeFileHandle MemoryFile(string label)
+    {
+        var descriptor = memfd_create(label, MemoryFileCloseOnExec);
+        return descriptor >= 0
+            ? new SafeFileHandle(descriptor, ownsHandle: true)
+            : throw new IOException($"Cannot make a file in memory: {Marshal.GetLastPInvokeErrorMessage()}.");
+    }
+
     /// <summary>Gives a path (never a link's target) to another owner. Throws <see cref="IOException"/>.</summary>
     public static void ChangeOwner(string path, uint user, uint group)
     {
@@ -93,6 +103,9 @@ internal static class Native
 
     [DllImport("libc", SetLastError = true), DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static extern int open([MarshalAs(UnmanagedType.LPUTF8Str)] string path, int flags, uint mode);
+
+    [DllImport("libc", SetLastError = true), DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern int memfd_create([MarshalAs(UnmanagedType.LPUTF8Str)] string name, uint flags);
 
     [DllImport("libc", SetLastError = true), DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static extern int lchown([MarshalAs(UnmanagedType.LPUTF8Str)] string path, uint user, uint group);

@@ -35,6 +35,8 @@ public sealed class Journal : IDisposable
     private FileStream _file;
     private long _liveBytes;
     private byte[]? _extension;
+    private long _appended;
+    private long _onDisk;
 
     private Journal(string path, FileStream file)
     {
@@ -107,7 +109,8 @@ public sealed class Journal : IDisposable
         return journal;
     }
 
-    public void Accepted(StoredLease lease) => Append(lease.Lease.AttemptId, new Line { L = lease }, (old, bytes) => (bytes, old.Done));
+    /// <summary>Takes in a lease; the answer tells <see cref="EnsureOnDisk"/> which one.</summary>
+    public long Accepted(StoredLease lease) => Append(lease.Lease.AttemptId, new Line { L = lease }, (old, bytes) => (bytes, old.Done));
 
     /// <summary>All leases held now live until this time.</summary>
     public void Extended(DateTimeOffset until)
@@ -121,7 +124,7 @@ public sealed class Journal : IDisposable
     }
 
     /// <summary>The attempt ended; its lease line is no longer needed.</summary>
-    public void Done(PendingReport report) => Append(report.Report.AttemptId, new Line { D = report }, (_, bytes) => (null, bytes));
+    public long Done(PendingReport report) => Append(report.Report.AttemptId, new Line { D = report }, (_, bytes) => (null, bytes));
 
     /// <summary>The attempt is settled (acknowledged, stale, or handed back).</summary>
     public void Forget(Guid attempt)
@@ -135,6 +138,15 @@ public sealed class Journal : IDisposable
         }
     }
 
+    /// <summary>Waits until the disk has this line. Lines that came in together go in one write: the first to ask pays for all of them.</summary>
+    /// <param name="line">As <see cref="Accepted"/> or <see cref="Done"/> answered.</param>
+    public void EnsureOnDisk(long line)
+    {
+        lock (_gate)
+            if (_onDisk < line)
+                Flush(toDisk: true);
+    }
+
     /// <summary>Hands everything appended so far to the system; with <paramref name="toDisk"/> waits until the disk has it.</summary>
     public void Flush(bool toDisk)
     {
@@ -145,8 +157,11 @@ public sealed class Journal : IDisposable
                 _file.Write(_buffer.WrittenSpan);
                 _buffer.ResetWrittenCount();
             }
-            if (toDisk)
+            if (toDisk && _onDisk < _appended)
+            {
                 RandomAccess.FlushToDisk(_file.SafeFileHandle);
+                _onDisk = _appended;
+            }
             if (_file.Length > CompactAbove && _file.Length > 4 * _liveBytes)
                 Compact();
         }
@@ -158,7 +173,7 @@ public sealed class Journal : IDisposable
         _file.Dispose();
     }
 
-    private void Append(Guid attempt, Line line, Func<(byte[]? Lease, byte[]? Done), byte[], (byte[]? Lease, byte[]? Done)> merge)
+    private long Append(Guid attempt, Line line, Func<(byte[]? Lease, byte[]? Done), byte[], (byte[]? Lease, byte[]? Done)> merge)
     {
         var bytes = JsonSerializer.SerializeToUtf8Bytes(line, Format);
         lock (_gate)
@@ -168,11 +183,13 @@ public sealed class Journal : IDisposable
             _liveBytes += Length(entry) - Length(old);
             _live[attempt] = entry;
             Write(bytes);
+            return _appended;
         }
     }
 
     private void Write(byte[] line)
     {
+        _appended++;
         _buffer.Write(line);
         _buffer.Write("\n"u8);
     }
@@ -189,6 +206,7 @@ public sealed class Journal : IDisposable
         draft.Write(_buffer.WrittenSpan);
         _buffer.ResetWrittenCount();
         draft.Flush(flushToDisk: true);
+        _onDisk = _appended;
         File.Move(_path + ".new", _path, overwrite: true);
         _file.Dispose();
         _file = draft;

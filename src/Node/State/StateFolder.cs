@@ -1,3 +1,5 @@
+using FogCompute.Node.Execution.Outputs;
+
 namespace FogCompute.Node.State;
 
 /// <summary>The agent's folder on disk and the lock that makes it the folder of one process.</summary>
@@ -60,15 +62,7 @@ public sealed class StateFolder : IDisposable
             foreach (var folder in Directory.EnumerateDirectories(Path.Combine(Root, kind)))
                 // Work folders always go: an attempt that is resumed starts from the beginning in a fresh one.
                 if (kind == "work" || !Guid.TryParse(Path.GetFileName(folder), out var id) || !known.Contains(id))
-                    Directory.Delete(folder, recursive: true);
-    }
-
-    /// <summary>Deletes everything of one attempt.</summary>
-    public void Remove(Guid attempt)
-    {
-        foreach (var folder in (string[])[Work(attempt), Logs(attempt), Outbox(attempt)])
-            if (Directory.Exists(folder))
-                Directory.Delete(folder, recursive: true);
+                    WorkFolders.Remove(folder);
     }
 
     /// <summary>Writes a small file so that a crash leaves the old or the new content, never half of it.</summary>

@@ -1,4 +1,5 @@
 using FogCompute.Node.Execution;
+using FogCompute.Node.Execution.Outputs;
 using FogCompute.Node.Policy;
 using FogCompute.Node.State;
 using FogCompute.Protocol;
@@ -24,6 +25,10 @@ internal sealed class AttemptEngine : IDisposable
     private static readonly TimeSpan LeastStageOut = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan ExtensionPeriod = TimeSpan.FromSeconds(10);
 
+    /// <summary>A sandbox that is not done in this time counts as started.</summary>
+    private static readonly TimeSpan StartTakes = TimeSpan.FromMilliseconds(50);
+    private static readonly int MostStarting = 2 * Environment.ProcessorCount;
+
     private readonly Offer _offer;
     private readonly StateFolder _folder;
     private readonly Journal _journal;
@@ -41,6 +46,7 @@ internal sealed class AttemptEngine : IDisposable
     private readonly HashSet<Guid> _settled = [];
     private readonly CancellationTokenSource _closing = new();
     private int _running;
+    private int _starting;
     private int _cpu;
     private long _memory;
     private bool _takesWork = true;
@@ -99,6 +105,16 @@ internal sealed class AttemptEngine : IDisposable
         }
     }
 
+    /// <summary>Whether leases wait here for room.</summary>
+    public bool HasQueue
+    {
+        get
+        {
+            lock (_gate)
+                return _queue.Count > 0;
+        }
+    }
+
     public EngineCounts Counts()
     {
         lock (_gate)
@@ -142,7 +158,7 @@ internal sealed class AttemptEngine : IDisposable
                     continue;
                 }
                 // A clock that was set back must not prolong a lease beyond what the server gave.
-                Admit(stored.Lease, Math.Min(left.TotalSeconds, Math.Max(stored.Lease.ExpiresInSeconds, 600)));
+                Admit(stored.Lease, Math.Min(left.TotalSeconds, Math.Max(stored.Lease.ExpiresInSeconds, 600)), journalLine: 0);
                 resumed++;
             }
             StartQueued();
@@ -183,8 +199,8 @@ internal sealed class AttemptEngine : IDisposable
                 }
                 if (_settled.Contains(lease.AttemptId))
                     continue;
-                _journal.Accepted(new StoredLease(lease, _clock.GetUtcNow().AddSeconds(lease.ExpiresInSeconds)));
-                Admit(lease, lease.ExpiresInSeconds);
+                var line = _journal.Accepted(new StoredLease(lease, _clock.GetUtcNow().AddSeconds(lease.ExpiresInSeconds)));
+                Admit(lease, lease.ExpiresInSeconds, line);
                 accepted = true;
                 news++;
             }
@@ -282,8 +298,23 @@ internal sealed class AttemptEngine : IDisposable
     /// <summary>The control plane settled this attempt.</summary>
     public void Settle(Guid id)
     {
+        LiveAttempt? attempt;
         lock (_gate)
-            SettleLocked(id);
+        {
+            if (!_attempts.Remove(id, out attempt))
+                return;
+            ReleaseRoom(attempt);
+            _journal.Forget(id);
+            if (_settled.Add(id))
+                _settledOrder.Enqueue(id);
+            if (_settledOrder.Count > 8192)
+                _settled.Remove(_settledOrder.Dequeue());
+        }
+        if (!attempt.IsTrivial)
+        {
+            TryDelete(_folder.Logs(id));
+            TryDelete(_folder.Outbox(id));
+        }
     }
 
     /// <summary>Progress worth telling: changes of phase and log growth, for attempts that still run.</summary>
@@ -298,6 +329,9 @@ internal sealed class AttemptEngine : IDisposable
                 if (candidates.Count == most)
                     break;
                 if (!attempt.IsActive && attempt.Phase != AttemptPhase.Uploading)
+                    continue;
+                // What is over within two rounds is told by its report alone.
+                if (attempt.ToldPhase is null && attempt.Rounds++ == 0)
                     continue;
                 var look = !attempt.IsTrivial && attempt.Phase == AttemptPhase.Running && now >= attempt.NextLogLook;
                 if (look)
@@ -337,9 +371,10 @@ internal sealed class AttemptEngine : IDisposable
 
     private long Ticks(double seconds) => (long)(seconds * _clock.TimestampFrequency);
 
-    private void Admit(LeaseMessage lease, double seconds)
+    /// <param name="journalLine">Of its lease; 0 when the disk has it already.</param>
+    private void Admit(LeaseMessage lease, double seconds, long journalLine)
     {
-        var attempt = new LiveAttempt(lease) { ExpiresAt = _clock.GetTimestamp() + Ticks(seconds) };
+        var attempt = new LiveAttempt(lease) { ExpiresAt = _clock.GetTimestamp() + Ticks(seconds), JournalLine = journalLine };
         _attempts[attempt.Id] = attempt;
         if (Decline(lease) is { } why)
         {
@@ -372,6 +407,8 @@ internal sealed class AttemptEngine : IDisposable
         {
             var attempt = first.Value;
             // First come, first served: small ones do not overtake a large one, or it would wait for ever.
+            if (attempt.NeedsSandbox && _starting >= MostStarting)
+                return;
             var fits = _running == 0
                 || (_running < Math.Max(1, (int)(_offer.Slots * _share))
                     && _cpu + attempt.Lease.CpuMillicores <= _offer.CpuMillicores * _share
@@ -384,10 +421,37 @@ internal sealed class AttemptEngine : IDisposable
             _cpu += attempt.Lease.CpuMillicores;
             _memory += attempt.Lease.MemoryBytes;
             attempt.Stop = new CancellationTokenSource();
+            if (attempt.NeedsSandbox)
+                TakeStart(attempt);
             attempt.Phase = attempt.IsTrivial ? AttemptPhase.Running : AttemptPhase.Staging;
             attempt.StartedAt = attempt.IsTrivial ? _clock.GetUtcNow() : null;
             Launch(() => RunAsync(attempt));
         }
+    }
+
+    /// <summary>Setting up a sandbox is all kernel time: more at once than the processors can do only get into each other's way.</summary>
+    private void TakeStart(LiveAttempt attempt)
+    {
+        attempt.IsStarting = true;
+        _starting++;
+        _ = Task.Delay(StartTakes, _clock).ContinueWith(
+            _ =>
+            {
+                lock (_gate)
+                {
+                    EndStart(attempt);
+                    StartQueued();
+                }
+            },
+            CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+    }
+
+    private void EndStart(LiveAttempt attempt)
+    {
+        if (!attempt.IsStarting)
+            return;
+        attempt.IsStarting = false;
+        _starting--;
     }
 
     private void Launch(Func<Task> work)
@@ -431,26 +495,13 @@ internal sealed class AttemptEngine : IDisposable
 
     private void ReleaseRoom(LiveAttempt attempt)
     {
+        EndStart(attempt);
         if (!attempt.HoldsRoom)
             return;
         attempt.HoldsRoom = false;
         _running--;
         _cpu -= attempt.Lease.CpuMillicores;
         _memory -= attempt.Lease.MemoryBytes;
-    }
-
-    private void SettleLocked(Guid id)
-    {
-        if (!_attempts.Remove(id, out var attempt))
-            return;
-        ReleaseRoom(attempt);
-        _journal.Forget(id);
-        if (_settled.Add(id))
-            _settledOrder.Enqueue(id);
-        if (_settledOrder.Count > 8192)
-            _settled.Remove(_settledOrder.Dequeue());
-        if (!attempt.IsTrivial)
-            _folder.Remove(id);
     }
 
     private static LeaseMessage PlaceholderLease(AttemptReport report) => new()
@@ -511,7 +562,7 @@ internal sealed class AttemptEngine : IDisposable
             using var module = new Releaser();
             // The lease must survive a power cut before anything is done under it; a kernel's lease may as well be given again.
             if (lease.Payload.Kind != PayloadKinds.Builtin)
-                _journal.Flush(toDisk: true);
+                _journal.EnsureOnDisk(attempt.JournalLine);
             var result = attempt.IsTrivial ? null : await StageInAsync(attempt, work, logs, module, stop);
             if (result is null)
             {
@@ -533,7 +584,7 @@ internal sealed class AttemptEngine : IDisposable
         }
         finally
         {
-            if (!attempt.IsTrivial && Directory.Exists(work))
+            if (!attempt.IsTrivial)
                 TryDelete(work);
         }
     }
@@ -553,7 +604,6 @@ internal sealed class AttemptEngine : IDisposable
         try
         {
             Directory.CreateDirectory(work);
-            Directory.CreateDirectory(logs);
             await _artifacts.StageAsync(lease.Inputs, attempt.Id, work, both.Token);
             if (lease.Payload is { Kind: PayloadKinds.Wasm, Module: { } sha })
                 module.Artifact = await _artifacts.AcquireAsync(sha, attempt.Id, both.Token);
@@ -644,22 +694,24 @@ internal sealed class AttemptEngine : IDisposable
             Measurements = result.Measurements,
         };
         var pending = new PendingReport(report, files, finished.AddSeconds(lease.Limits.StageOutSeconds ?? 600));
+        if (!attempt.IsTrivial)
+            TryDelete(work);
         if (files.Count == 0)
         {
             Finish(attempt, pending);
             return;
         }
+        long line;
         lock (_gate)
         {
             if (attempt.StartedAt is { } started)
                 _lookahead.Observe(_clock.GetUtcNow() - started);
             ReleaseRoom(attempt);
             attempt.Phase = AttemptPhase.Uploading;
-            _journal.Done(pending);
+            line = _journal.Done(pending);
             StartQueued();
         }
-        _journal.Flush(toDisk: true);
-        TryDelete(work);
+        _journal.EnsureOnDisk(line);
         await DeliverAsync(attempt, pending, TimeSpan.Zero);
 
         async Task<string?> AddLogAsync(string kind)
@@ -733,12 +785,11 @@ internal sealed class AttemptEngine : IDisposable
     {
         try
         {
-            if (Directory.Exists(folder))
-                Directory.Delete(folder, recursive: true);
+            WorkFolders.Remove(folder);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            _log.Warning("leftover", $"A work folder could not be removed now and will be at the next start: {error.Message}", ("folder", folder));
+            _log.Warning("leftover", $"A work folder could not be removed now; the next start removes it: {error.Message}", ("folder", folder));
         }
     }
 

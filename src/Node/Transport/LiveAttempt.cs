@@ -29,6 +29,9 @@ internal sealed class LiveAttempt(LeaseMessage lease)
 
     /// <summary>Timestamp of the agent's monotonic clock at which the lease lapses.</summary>
     public long ExpiresAt { get; set; }
+
+    /// <summary>The line of the journal that holds its lease.</summary>
+    public long JournalLine { get; init; }
     public DateTimeOffset? StartedAt { get; set; }
     public CancellationTokenSource? Stop { get; set; }
 
@@ -37,10 +40,16 @@ internal sealed class LiveAttempt(LeaseMessage lease)
 
     /// <summary>Whether the attempt holds CPU and memory of the offer.</summary>
     public bool HoldsRoom { get; set; }
+
+    /// <summary>Whether its sandbox is being set up, or may still be.</summary>
+    public bool IsStarting { get; set; }
     public PendingReport? Result { get; set; }
 
     /// <summary>What the control plane was last told.</summary>
     public AttemptPhase? ToldPhase { get; set; }
+
+    /// <summary>How often somebody looked whether there is something to tell.</summary>
+    public int Rounds { get; set; }
     public long ToldLogBytes { get; set; }
     public long NextLogLook { get; set; }
 
@@ -49,6 +58,9 @@ internal sealed class LiveAttempt(LeaseMessage lease)
     /// losing one only means that it is leased again.
     /// </summary>
     public bool IsTrivial => Lease.Payload is { Kind: PayloadKinds.Builtin, Kernel: BuiltinKernels.Noop } && Lease.Inputs.Count == 0;
+
+    /// <summary>Whether it runs in processes of its own.</summary>
+    public bool NeedsSandbox => Lease.Payload.Kind != PayloadKinds.Builtin;
 
     /// <summary>Whether payload processes or kernels may be at work.</summary>
     public bool IsActive => Phase is AttemptPhase.Staging or AttemptPhase.Running;

@@ -7,6 +7,8 @@ internal sealed class PollLoop(
     ControlPlaneClient client, AttemptEngine engine, Contact contact, Func<DeviceCondition> condition, TimeProvider clock, Random random, NodeLog log) : IDisposable
 {
     private static readonly TimeSpan LeastPause = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan QueuePause = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan QueueLook = TimeSpan.FromMilliseconds(25);
     private CancellationTokenSource _news = new();
 
     /// <summary>The condition changed: the outstanding poll is replaced so that the control plane learns it now. Leases in its answer come again.</summary>
@@ -34,6 +36,10 @@ internal sealed class PollLoop(
                 // An answer without news that came early (a full device, a repeated delivery) must not become a busy loop.
                 if (engine.Handle(answer, held) == 0 && clock.GetElapsedTime(start) < LeastPause)
                     await Task.Delay(LeastPause, clock, either.Token);
+                else
+                    // Not hungry: a little later there is more to fetch at once.
+                    for (var pause = TimeSpan.Zero; pause < QueuePause && engine.HasQueue; pause += QueueLook)
+                        await Task.Delay(QueueLook, clock, either.Token);
             }
             catch (OperationCanceledException)
             {

@@ -5,8 +5,8 @@ using FogCompute.Protocol;
 namespace FogCompute.Node.Transport;
 
 /// <summary>
-/// Sends the reports of finished attempts: at once when none is under way, else together with the next (at most 256), so batches form by
-/// themselves under load. A report is repeated until the control plane answers it.
+/// Sends the reports of finished attempts: the first at once, those that follow together (at most 256), after a pause in proportion to the time the
+/// control plane took for the one before. So batches form by themselves, and grow as it gets busier. A report is repeated until it is answered.
 /// </summary>
 internal sealed class ReportSender(ControlPlaneClient client, Journal journal, Contact contact, TimeProvider clock, Random random, NodeLog log)
 {
@@ -14,6 +14,10 @@ internal sealed class ReportSender(ControlPlaneClient client, Journal journal, C
 
     /// <summary>Log tails together per request; keeps a batch of noisy failures below the server's body limit.</summary>
     private const int MostTailCharacters = 1 << 20;
+
+    /// <summary>The pause after a request: this many times as long as the request took, but never longer than the limit.</summary>
+    private const int PauseFactor = 2;
+    private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(100);
 
     private readonly Channel<LiveAttempt> _finished = Channel.CreateUnbounded<LiveAttempt>(new UnboundedChannelOptions { SingleReader = true });
     private int _unsent;
@@ -35,6 +39,7 @@ internal sealed class ReportSender(ControlPlaneClient client, Journal journal, C
         var batch = new List<LiveAttempt>();
         var alone = new Queue<LiveAttempt>();
         LiveAttempt? left = null;
+        var (sent, took) = (clock.GetTimestamp(), TimeSpan.Zero);
         while (true)
         {
             if (batch.Count == 0)
@@ -45,6 +50,9 @@ internal sealed class ReportSender(ControlPlaneClient client, Journal journal, C
                 {
                     if (left is null && !await _finished.Reader.WaitToReadAsync(stop))
                         return;
+                    var pause = TimeSpan.FromTicks(Math.Min(took.Ticks * PauseFactor, LongestPause.Ticks)) - clock.GetElapsedTime(sent);
+                    if (pause > TimeSpan.Zero)
+                        await Task.Delay(pause, clock, stop);
                     left = Fill(batch, left);
                 }
                 // What is reported must be on disk first. Results of trivial kernels need no disk: they can be had again.
@@ -52,7 +60,9 @@ internal sealed class ReportSender(ControlPlaneClient client, Journal journal, C
             }
             try
             {
+                var begun = clock.GetTimestamp();
                 var answer = await client.ReportAsync(new ReportRequest { Items = [.. batch.Select(a => a.Result!.Report)] }, stop);
+                (sent, took) = (clock.GetTimestamp(), clock.GetElapsedTime(begun));
                 contact.Made();
                 var ours = batch.Select(a => a.Id).ToHashSet();
                 var answered = answer.Items.Select(a => a.AttemptId).ToHashSet();

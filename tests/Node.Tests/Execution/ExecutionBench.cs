@@ -22,9 +22,9 @@ internal sealed class ExecutionBench : IAsyncDisposable
 
     public string LastLog { get; private set; } = "";
 
-    public string Stdout => File.ReadAllText(Path.Combine(LastLog, "stdout"));
+    public string Stdout => Log("stdout");
 
-    public string Stderr => File.ReadAllText(Path.Combine(LastLog, "stderr"));
+    public string Stderr => Log("stderr");
 
     public static async Task<ExecutionBench> OpenAsync(Func<ExecutorOptions, ExecutorOptions>? change = null)
     {
@@ -126,6 +126,9 @@ internal sealed class ExecutionBench : IAsyncDisposable
         await Executor.DisposeAsync();
         WorkFolders.Remove(_root);
     }
+
+    /// <summary>A stream that stayed empty has no file.</summary>
+    private string Log(string stream) => File.Exists(Path.Combine(LastLog, stream)) ? File.ReadAllText(Path.Combine(LastLog, stream)) : "";
 }
 
 /// <summary>Changes to a lease, for tests that need one limit to be special.</summary>

@@ -60,11 +60,11 @@ internal sealed class FakeExecutor : IAttemptExecutor
                 new Random(7).NextBytes(content);
                 break;
             case "log":
-                await File.WriteAllTextAsync(Path.Combine(request.LogFolder, "stdout"), payload.Argv[1], stop);
+                await File.WriteAllTextAsync(Path.Combine(Directory.CreateDirectory(request.LogFolder).FullName, "stdout"), payload.Argv[1], stop);
                 await Task.Delay(TimeSpan.FromSeconds(double.Parse(payload.Argv[2])), stop);
                 return new ExecutionResult { Outcome = AttemptOutcomes.Succeeded, ExitCode = 0 };
             default:
-                await File.WriteAllTextAsync(Path.Combine(request.LogFolder, "stderr"), "it went wrong\n", stop);
+                await File.WriteAllTextAsync(Path.Combine(Directory.CreateDirectory(request.LogFolder).FullName, "stderr"), "it went wrong\n", stop);
                 return new ExecutionResult { Outcome = AttemptOutcomes.Failed, ExitCode = 3, Reason = "exit_code", Message = "It exited with 3." };
         }
         var file = Path.Combine(request.WorkFolder, "out.bin");

@@ -1,4 +1,5 @@
 using System.Text;
+using FogCompute.Node.Execution.Outputs;
 using FogCompute.Node.State;
 using FogCompute.Node.Transport;
 using FogCompute.Protocol;
@@ -22,6 +23,19 @@ public sealed class StateTests
     private static PendingReport Result(LeaseMessage lease) => new(
         new AttemptReport { AttemptId = lease.AttemptId, Epoch = lease.Epoch, Outcome = AttemptOutcomes.Succeeded, Outputs = [new OutputFile("a", Make.Sha256("a"), 1)] },
         [new PendingFile("output", Make.Sha256("a"), Make.Sha256("a"), 1)], Noon);
+
+    [Test]
+    public async Task Removing_a_folder_twice_at_the_same_time_is_no_error()
+    {
+        for (var round = 0; round < 40; round++)
+        {
+            var folder = Path.Combine(_root, "twice");
+            for (var i = 0; i < 8; i++)
+                File.WriteAllText(Path.Combine(Directory.CreateDirectory(Path.Combine(folder, $"{i}", "below")).FullName, "file"), "x");
+            await Task.WhenAll(Enumerable.Range(0, 2).Select(_ => Task.Run(() => WorkFolders.Remove(folder))));
+            Assert.That(Directory.Exists(folder), Is.False);
+        }
+    }
 
     [Test]
     public void The_journal_gives_back_what_is_not_settled()

@@ -11,10 +11,19 @@ public static class WorkFolders
     /// </summary>
     public static void Remove(string folder)
     {
-        if (!Directory.Exists(folder))
-            return;
-        OpenUpAll(folder);
-        Directory.Delete(folder, recursive: true);
+        // What vanishes while we are at it, somebody else has removed, which is what we wanted.
+        for (var tries = 0; Directory.Exists(folder); tries++)
+        {
+            try
+            {
+                OpenUpAll(folder);
+                Directory.Delete(folder, recursive: true);
+            }
+            catch (Exception gone) when (gone is DirectoryNotFoundException or FileNotFoundException && tries < 5)
+            {
+                continue;
+            }
+        }
     }
 
     /// <summary>What the folder takes on disk: allocated blocks, each hard-linked file once, and 256 bytes for every entry so that empty files count too; <see cref="long.MaxValue"/> when it is nested too deep to be looked at.</summary>

@@ -23,12 +23,9 @@ internal sealed class CommandRunner(SandboxHost host, TimeProvider time)
         if (!readOnly.ContainsKey(command[0]) && Programs.WhyNotRunnable(command[0], request.WorkFolder, environment["PATH"], sandboxed) is { } missing)
             return Results.Failed(ExecutionReasons.ProgramNotFound, missing);
 
-        var start = time.GetTimestamp();
-        SandboxProcess process;
         try
         {
             Directory.CreateDirectory(request.WorkFolder);
-            Directory.CreateDirectory(request.LogFolder);
             var spec = new SandboxSpec
             {
                 Command = command,
@@ -38,28 +35,60 @@ internal sealed class CommandRunner(SandboxHost host, TimeProvider time)
                 ReadOnly = readOnly,
                 Limits = new SandboxLimits(limits.MemoryBytes, limits.Processes, limits.DiskBytes),
             };
-            process = sandboxed
-                ? await host.StartAsync(spec)
-                : await host.StartUnsandboxedAsync(spec, AttemptMark + "=" + environment[AttemptMark]);
+            return sandboxed
+                ? await LaunchAsync(request, spec, limits, stop)
+                : await RunBareAsync(request, spec, limits, AttemptMark + "=" + environment[AttemptMark], stop);
         }
         catch (Exception refused) when (refused is IOException or UnauthorizedAccessException or Win32Exception)
         {
             return Results.DeviceError($"The sandbox could not be started: {refused.Message}");
         }
+    }
 
-        await using (process)
+    private async Task<ExecutionResult> LaunchAsync(ExecutionRequest request, SandboxSpec spec, LeaseLimits limits, CancellationToken stop)
+    {
+        var launcher = await host.TakeLauncherAsync(spec.Network);
+        var clean = false;
+        ExecutionResult result;
+        try
         {
-            await using var supervisor = new Supervisor(process, limits, request.WorkFolder, start, 0, time, stop);
-            var errorFile = Path.Combine(request.LogFolder, "stderr");
-            var pumps = Task.WhenAll(
-                OutputPump.CopyAsync(process.Output, Path.Combine(request.LogFolder, "stdout"), supervisor.Budget, supervisor.OutputExceeded, null),
-                OutputPump.CopyAsync(process.Error, errorFile, supervisor.Budget, supervisor.OutputExceeded, null));
-            var feed = FeedAsync(process.Input, lease.Payload.Stdin);
-            var end = await process.EndAsync(CancellationToken.None);
-            await pumps;
-            await feed;
-            return await supervisor.ConcludeAsync(end, request.WorkFolder, errorFile, lease.Outputs);
+            var process = launcher.Process;
+            var marks = await host.StartAsync(launcher, spec, request.Lease.Payload.Stdin);
+            var supervisor = new Supervisor(process, limits, request.WorkFolder, time.GetTimestamp(), marks.Baseline, time, stop);
+            await using (supervisor)
+            {
+                var errorFile = Path.Combine(request.LogFolder, "stderr");
+                var said = (await Task.WhenAll(
+                    OutputPump.CopyAsync(process.Output, Path.Combine(request.LogFolder, "stdout"), supervisor.Budget, supervisor.OutputExceeded, marks.End, marks.Begin),
+                    OutputPump.CopyAsync(process.Error, errorFile, supervisor.Budget, supervisor.OutputExceeded, marks.End, marks.Begin)))[0];
+                // Without its word the launcher is gone: killed by us, or by somebody else.
+                var end = said is null ? await process.EndAsync(CancellationToken.None) : new SandboxEnd(said.Exit, SetUpFailed: !launcher.SetUp);
+                clean = said is not null && await process.QuietAsync();
+                result = await supervisor.ConcludeAsync(end, request.WorkFolder, errorFile, request.Lease.Outputs);
+            }
+            // Only now nobody can kill it any more.
+            clean &= !supervisor.Stopped;
+            return result;
         }
+        finally
+        {
+            await host.ReturnAsync(launcher, clean);
+        }
+    }
+
+    private async Task<ExecutionResult> RunBareAsync(ExecutionRequest request, SandboxSpec spec, LeaseLimits limits, string mark, CancellationToken stop)
+    {
+        await using var process = await host.StartUnsandboxedAsync(spec, mark);
+        await using var supervisor = new Supervisor(process, limits, request.WorkFolder, process.Begun, 0, time, stop);
+        var errorFile = Path.Combine(request.LogFolder, "stderr");
+        var pumps = Task.WhenAll(
+            OutputPump.CopyAsync(process.Output, Path.Combine(request.LogFolder, "stdout"), supervisor.Budget, supervisor.OutputExceeded, null),
+            OutputPump.CopyAsync(process.Error, errorFile, supervisor.Budget, supervisor.OutputExceeded, null));
+        var feed = FeedAsync(process.Input, request.Lease.Payload.Stdin);
+        var end = await process.EndAsync(CancellationToken.None);
+        await pumps;
+        await feed;
+        return await supervisor.ConcludeAsync(end, request.WorkFolder, errorFile, request.Lease.Outputs);
     }
 
     /// <summary>Name of the variable that marks every process of an unsandboxed attempt.</summary>

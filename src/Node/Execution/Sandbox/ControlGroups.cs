@@ -40,8 +40,8 @@ internal abstract class ControlGroup
         };
     }
 
-    /// <summary>Makes this moment the start that <see cref="Usage"/> counts from.</summary>
-    public void Mark() => _base = Read();
+    /// <summary>Makes this moment the start that <see cref="Usage"/> counts from; returns the memory in use now, bytes.</summary>
+    public long Mark() => (_base = Read()).MemoryBytes;
 
     protected static long Number(string file)
     {
@@ -93,7 +93,7 @@ internal abstract class ControlGroups : IDisposable
     protected string Prefix { get; private init; } = "";
 
     /// <summary>Version 1 groups are used again (making and removing one costs milliseconds of kernel grace periods); version 2 cannot reset its peak.</summary>
-    protected abstract bool Reusable { get; }
+    public abstract bool Reusable { get; }
 
     protected abstract ControlGroup Create(string name);
 
@@ -235,7 +235,7 @@ internal abstract class ControlGroups : IDisposable
 
     private sealed class GroupsV1(IReadOnlyDictionary<string, string> own) : ControlGroups
     {
-        protected override bool Reusable => true;
+        public override bool Reusable => true;
 
         protected override IReadOnlyList<string> Parents => [.. own.Values];
 
@@ -301,7 +301,7 @@ internal abstract class ControlGroups : IDisposable
 
     private sealed class GroupsV2(string own) : ControlGroups
     {
-        protected override bool Reusable => false;
+        public override bool Reusable => false;
 
         protected override IReadOnlyList<string> Parents => [own];
 

@@ -6,7 +6,7 @@ namespace FogCompute.Node.Execution.Sandbox;
 /// Looks after the limits that the kernel does not keep for us (disk; without control groups also memory and processes) and notices where it did (its out-of-memory
 /// killer, refused forks). Free space of the disk is looked at every 25 ms, since that is cheap and a flood shows there first; the rest every 100 ms.
 /// </summary>
-internal sealed class LimitWatch(SandboxProcess process, string workFolder, SandboxLimits limits, long memoryBaseline, TimeProvider time)
+internal sealed class LimitWatch(SandboxProcess process, string workFolder, SandboxLimits limits, long memoryBaseline, DiskSpace disk, TimeProvider time)
 {
     private const int QuickLook = 25;
     private const int LooksPerRound = 4;
@@ -65,7 +65,7 @@ internal sealed class LimitWatch(SandboxProcess process, string workFolder, Sand
             // The resident sum counts shared pages several times: take the exact one before ending somebody's work.
             if (used.MemoryBytes - memoryBaseline > limits.MemoryBytes && ProcessTree.ProportionalBytes(process.Members()) - memoryBaseline > limits.MemoryBytes)
                 return MemoryFull();
-            if (used.Threads > limits.Processes + 2)
+            if (used.Threads > limits.Processes + 2 + process.OwnProcesses)
                 return TooManyProcesses();
         }
         _refusedRounds = used.RefusedForks > _refused ? _refusedRounds + 1 : 0;
@@ -90,7 +90,7 @@ internal sealed class LimitWatch(SandboxProcess process, string workFolder, Sand
         return used > limits.DiskBytes ? DiskFull() : null;
     }
 
-    private long FreeBytes() => new DriveInfo(workFolder).AvailableFreeSpace;
+    private long FreeBytes() => disk.FreeBytes(workFolder);
 
     private (string, string) MemoryFull() =>
         (ExecutionReasons.MemoryLimit, $"The attempt used more than its {limits.MemoryBytes} bytes of memory. Raise limits.memory_bytes.");

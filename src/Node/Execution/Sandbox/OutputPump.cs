@@ -31,11 +31,11 @@ internal static class OutputPump
     private const int ChunkBytes = 32 << 10;
 
     /// <param name="token">Ends one task of a runner that lives on: token, JSON of <see cref="RunnerEnd"/>, newline. Null: the stream ends the output.</param>
+    /// <param name="begin">What comes before this is of the task before and is dropped. Null: everything counts.</param>
     /// <returns>The runner's words, null when the stream ended without them.</returns>
-    public static async Task<RunnerEnd?> CopyAsync(Stream source, string path, OutputBudget budget, Action exceeded, byte[]? token)
+    public static async Task<RunnerEnd?> CopyAsync(Stream source, string path, OutputBudget budget, Action exceeded, byte[]? token, byte[]? begin = null)
     {
-        using var file = File.OpenHandle(path, FileMode.Create, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete);
-        var target = new Target(file, budget, exceeded);
+        using var target = new Target(path, budget, exceeded);
         var buffer = new byte[ChunkBytes];
         var kept = 0;
         while (true)
@@ -50,15 +50,29 @@ internal static class OutputPump
                 target.Write(buffer.AsSpan(0, kept));
                 return null;
             }
+            if (begin is not null)
+            {
+                var start = buffer.AsSpan(0, filled).IndexOf(begin);
+                // Kept while it is little: without a beginning it is the complaint of who should have made one.
+                var after = start >= 0 ? start + begin.Length : filled > ChunkBytes / 2 ? filled - begin.Length + 1 : 0;
+                buffer.AsSpan(after, filled - after).CopyTo(buffer);
+                kept = filled -= after;
+                if (start < 0)
+                    continue;
+                begin = null;
+                if (filled == 0)
+                    continue;
+            }
             if (token is null)
             {
                 target.Write(buffer.AsSpan(0, filled));
+                kept = 0;
                 continue;
             }
             var at = buffer.AsSpan(0, filled).IndexOf(token);
             if (at < 0)
             {
-                var sure = Math.Max(0, filled - token.Length + 1);
+                var sure = filled - MayBegin(buffer.AsSpan(0, filled), token);
                 target.Write(buffer.AsSpan(0, sure));
                 buffer.AsSpan(sure, filled - sure).CopyTo(buffer);
                 kept = filled - sure;
@@ -74,8 +88,19 @@ internal static class OutputPump
         }
     }
 
-    private sealed class Target(SafeFileHandle file, OutputBudget budget, Action exceeded)
+    /// <summary>Length of the longest tail of the text that the token begins with.</summary>
+    private static int MayBegin(ReadOnlySpan<byte> text, ReadOnlySpan<byte> token)
     {
+        for (var length = Math.Min(text.Length, token.Length - 1); length > 0; length--)
+            if (text[^length..].SequenceEqual(token[..length]))
+                return length;
+        return 0;
+    }
+
+    /// <summary>Makes the file (and its folder) with the first byte: most streams of most attempts stay empty.</summary>
+    private sealed class Target(string path, OutputBudget budget, Action exceeded) : IDisposable
+    {
+        private SafeFileHandle? _file;
         private long _position;
         private bool _full;
 
@@ -84,12 +109,21 @@ internal static class OutputPump
             if (_full || bytes.IsEmpty)
                 return;
             var granted = budget.Take(bytes.Length);
-            RandomAccess.Write(file, bytes[..granted], _position);
+            _file ??= Open();
+            RandomAccess.Write(_file, bytes[..granted], _position);
             _position += granted;
             if (granted == bytes.Length)
                 return;
             _full = true;
             exceeded();
+        }
+
+        public void Dispose() => _file?.Dispose();
+
+        private SafeFileHandle Open()
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            return File.OpenHandle(path, FileMode.Create, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete);
         }
     }
 }

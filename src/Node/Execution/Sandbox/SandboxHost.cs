@@ -12,7 +12,8 @@ namespace FogCompute.Node.Execution.Sandbox;
 /// <remarks>
 /// The chain is <c>sh</c> (constant script: enters the control groups, sets limits, opens descriptors) → <c>bwrap</c> → as root: <c>setpriv</c>
 /// (drops to a user id of this attempt alone, no capabilities) → the program. Each step replaces itself, so bwrap is our direct child and
-/// its death takes the whole pid namespace along. As an ordinary user a user namespace does what setpriv does as root.
+/// its death takes the whole pid namespace along. As an ordinary user a user namespace does what setpriv does as root. Commands come by the
+/// thousand, so their chain begins at a <see cref="Launcher"/> that has done the slow first steps already.
 /// </remarks>
 internal sealed class SandboxHost : IAsyncDisposable
 {
@@ -35,6 +36,15 @@ internal sealed class SandboxHost : IAsyncDisposable
         exec "$@"
         """;
 
+    /// <summary>The way to a launcher. Parameters: options, status and input file, number of group files, the group files, the command.</summary>
+    private const string LauncherEntry = """
+        exec 7< "$1" 8> "$2" 9< "$3" || exit 125
+        groups=$4
+        shift 4
+        while [ "$groups" -gt 0 ]; do echo 0 > "$1" || exit 125; shift; groups=$((groups - 1)); done
+        exec "$@"
+        """;
+
     /// <summary>Same for the step inside the sandbox of an ordinary user: the process limit must be set in the new user namespace to count only there.</summary>
     private const string InnerScript = """
         ulimit -p "$1" 2>/dev/null || ulimit -u "$1" || exit 125
@@ -49,19 +59,24 @@ internal sealed class SandboxHost : IAsyncDisposable
 
     // bwrap twice (outside and as init inside): they count in the group but are not the payload's.
     private const int OwnProcesses = 2;
+    private static readonly int MostIdleLaunchers = 4 * Environment.ProcessorCount;
+    private static readonly TimeSpan _launcherIdle = TimeSpan.FromMinutes(1);
     private const long OwnMemory = 4 << 20;
 
     private readonly string _home;
     private readonly TimeProvider _time;
     private readonly ProcessSpawner _spawner = new();
     private readonly ConcurrentQueue<uint> _users = new(Enumerable.Range(0, (int)UserCount).Select(i => FirstUser + (uint)i));
+    private readonly ConcurrentBag<SandboxNotes> _notes = [];
+    private readonly List<Launcher> _launchers = [];
+    private readonly ITimer _idleLook;
     private readonly string? _filter;
     private readonly string? _setpriv;
-    private long _sequence;
 
     private SandboxHost(string home, ControlGroups? groups, string? bubblewrap, TimeProvider time)
     {
-        (_home, Groups, Bubblewrap, _time) = (home, groups, bubblewrap, time);
+        (_home, Groups, Bubblewrap, _time, Disk) = (home, groups, bubblewrap, time, new DiskSpace(time));
+        _idleLook = time.CreateTimer(_ => DropIdleLaunchers(), null, _launcherIdle / 2, _launcherIdle / 2);
         _setpriv = Native.IsRoot ? Programs.Find("setpriv") : null;
         if (SystemCallFilter.Build() is { } program)
         {
@@ -78,6 +93,8 @@ internal sealed class SandboxHost : IAsyncDisposable
 
     public TimeProvider Time => _time;
 
+    public DiskSpace Disk { get; }
+
     /// <summary>
     /// Prepares the device and finds out by a real run whether bubblewrap works. <paramref name="findings"/> gets one sentence for everything that
     /// is not available and why.
@@ -91,7 +108,6 @@ internal sealed class SandboxHost : IAsyncDisposable
         if (Directory.Exists(home))
             WorkFolders.Remove(home);
         Directory.CreateDirectory(home, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        Directory.CreateDirectory(Path.Combine(home, "run"));
         WriteEtc(Path.Combine(home, "etc"));
 
         string? whyNot = "switched off";
@@ -122,10 +138,9 @@ internal sealed class SandboxHost : IAsyncDisposable
 
     private async Task<SandboxProcess> StartAsync(SandboxSpec spec, bool sandboxed, string? mark)
     {
-        var run = Path.Combine(_home, "run", Interlocked.Increment(ref _sequence).ToString(CultureInfo.InvariantCulture));
-        string status = sandboxed ? run + ".status" : "", options = sandboxed ? run + ".options" : "";
         uint? user = null;
         ControlGroup? group = null;
+        SandboxNotes? notes = null;
         try
         {
             if (sandboxed && Native.IsRoot)
@@ -139,15 +154,9 @@ internal sealed class SandboxHost : IAsyncDisposable
             List<string> command = [];
             if (sandboxed)
             {
-                await File.WriteAllTextAsync(options, string.Join('\0', Options(spec)) + '\0', new UTF8Encoding(false));
-                command.AddRange([Bubblewrap!, "--args", "4", "--"]);
-                if (user is { } id)
-                {
-                    var text = id.ToString(CultureInfo.InvariantCulture);
-                    command.AddRange([_setpriv!, "--reuid", text, "--regid", text, "--clear-groups", "--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all", "--"]);
-                }
-                else if (group is null && CountsProcessesPerNamespace)
-                    command.AddRange(["/bin/sh", "-c", InnerScript, "fog-limit", (spec.Limits.Processes + OwnProcesses).ToString(CultureInfo.InvariantCulture)]);
+                notes = _notes.TryTake(out var used) ? used : new SandboxNotes();
+                notes.Write(Options(spec, ownNetwork: !spec.Network), null);
+                command.AddRange(SandboxCommand(user, spec));
             }
             command.AddRange(spec.Command);
 
@@ -155,41 +164,147 @@ internal sealed class SandboxHost : IAsyncDisposable
             var processes = group is null && user is not null ? (spec.Limits.Processes + OwnProcesses).ToString(CultureInfo.InvariantCulture) : "";
             var entries = group?.EntryFiles ?? [];
             var environment = sandboxed ? _plainEnvironment : spec.Environment;
+            var begun = _time.GetTimestamp();
             var process = await _spawner.StartAsync(
                 "/bin/sh",
                 [
-                    "-c", Script, "fog-sandbox", status, options, sandboxed ? _filter ?? "" : "",
-                    Math.Max(1, (spec.Limits.DiskBytes + 511) / 512).ToString(CultureInfo.InvariantCulture), processes,
+                    "-c", Script, "fog-sandbox", notes?.Paths.Status ?? "", notes?.Paths.Options ?? "", sandboxed ? _filter ?? "" : "",
+                    Blocks(spec).ToString(CultureInfo.InvariantCulture), processes,
                     entries.Count.ToString(CultureInfo.InvariantCulture), .. entries, .. command,
                 ],
                 environment, sandboxed ? "/" : spec.WorkFolder);
-            return new SandboxProcess(this, process, group, user, sandboxed ? status : null, sandboxed ? options : null, mark);
+            return new SandboxProcess(this, process, begun, group, user, notes, mark);
         }
         catch
         {
-            if (group is not null)
-                Groups!.Return(group);
-            if (user is { } id)
-                _users.Enqueue(id);
-            File.Delete(run + ".options");
+            TakeBack(group, user, notes);
             throw;
         }
     }
 
-    internal void TakeBack(ControlGroup? group, uint? user)
+    /// <summary>
+    /// A launcher that waits for a command: one that is warm, else a new one. Throws as <see cref="StartAsync(SandboxSpec)"/> does.
+    /// </summary>
+    public async Task<Launcher> TakeLauncherAsync(bool network)
     {
+        lock (_launchers)
+        {
+            var index = _launchers.FindLastIndex(idle => idle.Network == network && !idle.Process.HasExited);
+            if (index >= 0)
+            {
+                var warm = _launchers[index];
+                _launchers.RemoveAt(index);
+                return warm;
+            }
+        }
+        uint? user = null;
+        ControlGroup? group = null;
+        SandboxNotes? notes = null;
+        try
+        {
+            if (Native.IsRoot)
+                user = _users.TryDequeue(out var free) ? free : throw new IOException($"All {UserCount} user ids of the sandbox are in use.");
+            group = Groups?.Rent();
+            notes = _notes.TryTake(out var used) ? used : new SandboxNotes();
+            var entries = group?.EntryFiles ?? [];
+            List<string> command = [Bubblewrap!, "--dev-bind", "/", "/", "--die-with-parent"];
+            if (!network)
+                command.Add("--unshare-net");
+            command.AddRange(Native.IsRoot ? ["--cap-add", "ALL"] : ["--unshare-user"]);
+            command.AddRange(["--", "/bin/sh", "-c", Launcher.Script, "fog-sandbox", _filter ?? ""]);
+            var begun = _time.GetTimestamp();
+            var process = await _spawner.StartAsync(
+                "/bin/sh",
+                ["-c", LauncherEntry, "fog-sandbox", notes.Paths.Options, notes.Paths.Status, notes.Paths.Input, entries.Count.ToString(CultureInfo.InvariantCulture), .. entries, .. command],
+                _plainEnvironment, "/");
+            return new Launcher(new SandboxProcess(this, process, begun, group, user, notes, mark: null, Launcher.OwnProcesses), notes, network);
+        }
+        catch
+        {
+            TakeBack(group, user, notes);
+            throw;
+        }
+    }
+
+    /// <summary>Starts the program of <paramref name="spec"/> in a sandbox below the launcher.</summary>
+    public Task<Launcher.Marks> StartAsync(Launcher launcher, SandboxSpec spec, string? input)
+    {
+        if (launcher.Process.User is { } user)
+            WorkFolders.GiveTo(spec.WorkFolder, user);
+        var baseline = launcher.Process.Mark();
+        launcher.Process.Limit(baseline + spec.Limits.MemoryBytes + OwnMemory, spec.Limits.Processes + OwnProcesses + Launcher.OwnProcesses);
+        int? processes = !launcher.Process.HasGroup && launcher.Process.User is not null ? spec.Limits.Processes + OwnProcesses : null;
+        return launcher.StartAsync(Options(spec, ownNetwork: false), input, [.. SandboxCommand(launcher.Process.User, spec), .. spec.Command], Blocks(spec), processes, baseline);
+    }
+
+    /// <summary>Takes back a launcher whose command has ended. It is used again only when nothing of that command is left and nothing had to be killed.</summary>
+    public async Task ReturnAsync(Launcher launcher, bool clean)
+    {
+        Launcher? surplus = launcher;
+        if (clean && launcher.Process is { HasExited: false, CountsAfresh: true })
+            lock (_launchers)
+            {
+                launcher.LastUse = _time.GetTimestamp();
+                _launchers.Add(launcher);
+                surplus = null;
+                if (_launchers.Count > MostIdleLaunchers)
+                {
+                    surplus = _launchers[0];
+                    _launchers.RemoveAt(0);
+                }
+            }
+        if (surplus is not null)
+            await surplus.DisposeAsync();
+    }
+
+    private void DropIdleLaunchers()
+    {
+        List<Launcher> idle;
+        lock (_launchers)
+        {
+            idle = _launchers.FindAll(launcher => _time.GetElapsedTime(launcher.LastUse) > _launcherIdle);
+            _launchers.RemoveAll(idle.Contains);
+        }
+        foreach (var launcher in idle)
+            launcher.Process.Kill();
+        _ = Task.WhenAll(idle.Select(launcher => launcher.DisposeAsync().AsTask()));
+    }
+
+    private string[] SandboxCommand(uint? user, SandboxSpec spec)
+    {
+        string[] bubblewrap = [Bubblewrap!, "--args", "4", "--"];
+        if (user is { } id)
+        {
+            var text = id.ToString(CultureInfo.InvariantCulture);
+            return [.. bubblewrap, _setpriv!, "--reuid", text, "--regid", text, "--clear-groups", "--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all", "--"];
+        }
+        return Groups is null && CountsProcessesPerNamespace
+            ? [.. bubblewrap, "/bin/sh", "-c", InnerScript, "fog-limit", (spec.Limits.Processes + OwnProcesses).ToString(CultureInfo.InvariantCulture)]
+            : bubblewrap;
+    }
+
+    private static long Blocks(SandboxSpec spec) => Math.Max(1, (spec.Limits.DiskBytes + 511) / 512);
+
+    internal void TakeBack(ControlGroup? group, uint? user, SandboxNotes? notes)
+    {
+        if (notes is not null)
+            _notes.Add(notes);
         if (group is not null)
             Groups!.Return(group);
         if (user is { } id)
             _users.Enqueue(id);
     }
 
-    public ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
+        await _idleLook.DisposeAsync();
+        foreach (var launcher in _launchers)
+            await launcher.DisposeAsync();
         _spawner.Dispose();
         Groups?.Dispose();
+        foreach (var notes in _notes)
+            notes.Dispose();
         WorkFolders.Remove(_home);
-        return ValueTask.CompletedTask;
     }
 
     private static readonly Dictionary<string, string> _plainEnvironment = new() { ["PATH"] = "/usr/bin:/bin" };
@@ -197,14 +312,15 @@ internal sealed class SandboxHost : IAsyncDisposable
     // Since 5.14 RLIMIT_NPROC counts per user *and user namespace*; before, it would count everything the agent's user runs.
     private static bool CountsProcessesPerNamespace => Environment.OSVersion.Version >= new Version(5, 14);
 
-    private List<string> Options(SandboxSpec spec)
+    /// <param name="ownNetwork">Whether this sandbox makes a network namespace; else it has the one it is started in.</param>
+    private List<string> Options(SandboxSpec spec, bool ownNetwork)
     {
         List<string> options =
         [
             "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--die-with-parent", "--new-session",
             "--hostname", "fog", "--json-status-fd", "3",
         ];
-        if (!spec.Network)
+        if (ownNetwork)
             options.Add("--unshare-net");
         if (_filter is not null)
             options.AddRange(["--seccomp", "5"]);
@@ -278,26 +394,34 @@ internal sealed class SandboxHost : IAsyncDisposable
         var work = Directory.CreateDirectory(Path.Combine(_home, "trial")).FullName;
         try
         {
-            await using var process = await StartAsync(new SandboxSpec
-            {
-                Command = ["/usr/bin/env", "true"],
-                WorkFolder = work,
-                Environment = new Dictionary<string, string> { ["PATH"] = Programs.Path },
-                Limits = new SandboxLimits(256 << 20, 32, 1 << 20),
-            });
-            process.Input.Close();
+            var launcher = await TakeLauncherAsync(network: false);
+            var clean = false;
             using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(15), _time);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(stop, patience.Token);
-            using var reader = new StreamReader(process.Error);
-            var said = reader.ReadToEndAsync(either.Token);
             try
             {
-                var end = await process.EndAsync(either.Token);
-                return end is { SetUpFailed: false, ExitCode: 0 } ? null : $"exit code {end.ExitCode}: {(await said).Trim()}";
+                var spec = new SandboxSpec
+                {
+                    Command = ["/usr/bin/env", "true"],
+                    WorkFolder = work,
+                    Environment = new Dictionary<string, string> { ["PATH"] = Programs.Path },
+                    Limits = new SandboxLimits(256 << 20, 32, 1 << 20),
+                };
+                var marks = await StartAsync(launcher, spec, input: null);
+                var (budget, errors) = (new OutputBudget(1 << 16), Path.Combine(_home, "trial-stderr"));
+                var said = await Task.WhenAll(
+                    OutputPump.CopyAsync(launcher.Process.Output, Path.Combine(_home, "trial-stdout"), budget, () => { }, marks.End, marks.Begin),
+                    OutputPump.CopyAsync(launcher.Process.Error, errors, budget, () => { }, marks.End, marks.Begin)).WaitAsync(either.Token);
+                clean = said[0] is { Exit: 0 } && launcher.SetUp;
+                return clean ? null : $"exit code {said[0]?.Exit}: {(File.Exists(errors) ? (await File.ReadAllTextAsync(errors, stop)).Trim() : "")}";
             }
             catch (OperationCanceledException) when (!stop.IsCancellationRequested)
             {
                 return "it did not end within 15 s.";
+            }
+            finally
+            {
+                await ReturnAsync(launcher, clean && await launcher.Process.QuietAsync());
             }
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or System.ComponentModel.Win32Exception)

@@ -12,11 +12,17 @@ internal readonly record struct Usage(long MemoryBytes, long? PeakBytes, TimeSpa
 
 /// <summary>A running sandbox and everything in it. Disposing kills it, waits until its last process is gone and gives its resources back.</summary>
 internal sealed partial class SandboxProcess(
-    SandboxHost host, Process process, ControlGroup? group, uint? user, string? statusFile, string? optionsFile, string? mark) : IAsyncDisposable
+    SandboxHost host, Process process, long begun, ControlGroup? group, uint? user, SandboxNotes? notes, string? mark, int ownProcesses = 0) : IAsyncDisposable
 {
+    /// <summary>Processes that stand by while no payload runs.</summary>
+    public int OwnProcesses => ownProcesses;
+
     private TimeSpan _sampledCpu;
     private long? _sampledPeak;
     private bool _disposed;
+
+    /// <summary>Timestamp of its start; waiting for a turn is not in it.</summary>
+    public long Begun => begun;
 
     public Stream Input => process.StandardInput.BaseStream;
 
@@ -27,6 +33,11 @@ internal sealed partial class SandboxProcess(
     /// <summary>Whether the kernel keeps the limits; else they are watched.</summary>
     public bool HasGroup => group is not null;
 
+    /// <summary>Whether <see cref="Mark"/> makes the peak start afresh, so that one attempt's does not become the next one's.</summary>
+    public bool CountsAfresh => group is null || host.Groups!.Reusable;
+
+    public DiskSpace Disk => host.Disk;
+
     public bool HasExited => process.HasExited;
 
     /// <summary>User id the payload runs as when the agent is root.</summary>
@@ -34,11 +45,11 @@ internal sealed partial class SandboxProcess(
 
     public void Limit(long memoryBytes, int processes) => group?.Limit(memoryBytes, processes);
 
-    /// <summary>Counts from now on: a warm runner's own start is not the attempt's.</summary>
-    public void Mark()
+    /// <summary>Counts from now on: a warm runner's own start is not the attempt's. Returns the memory that is in use already, bytes.</summary>
+    public long Mark()
     {
-        group?.Mark();
         (_sampledCpu, _sampledPeak) = (TimeSpan.Zero, null);
+        return group?.Mark() ?? ProcessTree.Look(Members()).ResidentBytes;
     }
 
     /// <summary>Measures now.</summary>
@@ -81,7 +92,7 @@ internal sealed partial class SandboxProcess(
                     Native.Kill(stray);
             await Task.Delay(TimeSpan.FromMilliseconds(1), host.Time, CancellationToken.None);
         }
-        return new SandboxEnd(process.ExitCode, statusFile is not null && !ReadStatus().Contains("\"exit-code\"", StringComparison.Ordinal));
+        return new SandboxEnd(process.ExitCode, notes?.ReadStatus().Contains("\"exit-code\"", StringComparison.Ordinal) == false);
     }
 
     public async ValueTask DisposeAsync()
@@ -91,11 +102,22 @@ internal sealed partial class SandboxProcess(
         _disposed = true;
         Kill();
         await EndAsync(CancellationToken.None);
-        foreach (var file in (ReadOnlySpan<string?>)[statusFile, optionsFile])
-            if (file is not null)
-                File.Delete(file);
         process.Dispose();
-        host.TakeBack(group, user);
+        host.TakeBack(group, user, notes);
+    }
+
+    /// <summary>Waits until of a launcher nothing but itself is left; false when that takes longer than it may.</summary>
+    public async Task<bool> QuietAsync()
+    {
+        // Without a group the tree does not show what was orphaned; it ends with the first process of its pid namespace.
+        var init = group is null ? InitProcess() : null;
+        for (var wait = 0; Members().Count > ownProcesses || (init is { } first && ProcessTree.IsAlive(first)); wait++)
+        {
+            if (wait == 1000)
+                return false;
+            await Task.Delay(TimeSpan.FromMilliseconds(1), host.Time, CancellationToken.None);
+        }
+        return true;
     }
 
     private bool StillThere(int? init)
@@ -120,11 +142,9 @@ internal sealed partial class SandboxProcess(
 
     // bwrap writes {"child-pid": n, …} once the namespaces exist and {"exit-code": n} when a program that was really started has ended.
     private int? InitProcess() =>
-        statusFile is not null && ChildPid().Match(ReadStatus()) is { Success: true } match
+        notes is not null && ChildPid().Match(notes.ReadStatus()) is { Success: true } match
             ? int.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture)
             : null;
-
-    private string ReadStatus() => File.Exists(statusFile) ? File.ReadAllText(statusFile) : "";
 
     [GeneratedRegex("\"child-pid\": ([0-9]+)", RegexOptions.NonBacktracking)]
     private static partial Regex ChildPid();

@@ -39,7 +39,7 @@ internal sealed class Supervisor : IAsyncDisposable
     {
         (_process, _limits, _start, _baseline, _time) = (process, limits, start, memoryBaseline, time);
         Budget = new OutputBudget(limits.OutputBytes);
-        _watch = new LimitWatch(process, workFolder, new SandboxLimits(limits.MemoryBytes, limits.Processes, limits.DiskBytes), memoryBaseline, time);
+        _watch = new LimitWatch(process, workFolder, new SandboxLimits(limits.MemoryBytes, limits.Processes, limits.DiskBytes), memoryBaseline, process.Disk, time);
         _watching = _watch.RunAsync(_ended.Token);
         var left = limits.Wall - time.GetElapsedTime(start);
         _expiry = new CancellationTokenSource(left > TimeSpan.Zero ? left : TimeSpan.Zero, time);

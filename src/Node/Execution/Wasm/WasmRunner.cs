@@ -90,7 +90,6 @@ internal sealed partial class WasmRunner : IAsyncDisposable
         try
         {
             Directory.CreateDirectory(request.WorkFolder);
-            Directory.CreateDirectory(request.LogFolder);
             runner = await pool.TakeAsync(lease.Payload.ReuseRunner ? lease.JobId : null);
         }
         catch (Exception refused) when (refused is IOException or UnauthorizedAccessException or Win32Exception)
@@ -105,8 +104,7 @@ internal sealed partial class WasmRunner : IAsyncDisposable
             if (runner.Process.User is { } user)
                 WorkFolders.GiveTo(runner.Folder, user);
             // The engine's own memory is not the requester's: the limit is for what comes on top.
-            runner.Process.Mark();
-            var baseline = runner.Process.Measure().MemoryBytes;
+            var baseline = runner.Process.Mark();
             runner.Process.Limit(baseline + limits.MemoryBytes, NodeRunnerPool.EngineThreads);
 
             RunnerEnd? said;
