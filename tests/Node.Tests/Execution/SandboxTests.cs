@@ -70,6 +70,68 @@ public sealed class SandboxTests(bool controlGroups)
     }
 
     [Test]
+    public async Task Passes_every_text_as_an_argument_unchanged()
+    {
+        string[] words =
+        [
+            "", " ", "  two  spaces ", "\t", "\n", "a\nb", "\n\nends with two\n\n", "'", "\"", "it's \"quoted\"", "$(id)", "`id`", "${HOME}", "$1", "*", "?", "~", "\\", "\\n", "a\\", "-n", "-e",
+            "; exit 7", "& true", "| cat", "> /work/x", "#", "ä€😀", "\r\n", "0", new('x', 5_000),
+        ];
+        var result = await _bench.Run(["sh", "-c", "printf '%s\\0' \"$@\"", "name", .. words]);
+        Assert.That(result.Outcome, Is.EqualTo(AttemptOutcomes.Succeeded), result.Message + _bench.Stderr);
+        Assert.That(_bench.Stdout.Split('\0')[..^1], Is.EqualTo(words));
+        Assert.That(Directory.EnumerateFileSystemEntries(_bench.LastWork), Is.Empty);
+    }
+
+    [Test]
+    public async Task Input_that_is_not_read_does_not_reach_the_next_attempt()
+    {
+        Func<LeaseMessage, LeaseMessage> Feeding(string? text) => l => l with { Payload = l.Payload with { Stdin = text } };
+        var large = string.Concat(Enumerable.Range(0, 4_000).Select(i => $"line {i}\n"));
+        Assert.That((await _bench.Sh("head -c 10", Feeding(large))).Outcome, Is.EqualTo(AttemptOutcomes.Succeeded));
+        Assert.That(_bench.Stdout, Is.EqualTo("line 0\nlin"));
+        Assert.That((await _bench.Sh("cat", Feeding(large))).Outcome, Is.EqualTo(AttemptOutcomes.Succeeded));
+        Assert.That(_bench.Stdout, Is.EqualTo(large));
+        Assert.That((await _bench.Sh("cat; echo end", Feeding(null))).Outcome, Is.EqualTo(AttemptOutcomes.Succeeded));
+        Assert.That(_bench.Stdout, Is.EqualTo("end\n"));
+    }
+
+    [Test]
+    public async Task Nothing_of_an_attempt_shows_in_those_after_it()
+    {
+        for (var i = 0; i < 12; i++)
+        {
+            await _bench.Sh("while :; do echo late; echo late >&2; done & (sleep 0.01; echo later) & echo first; echo x > /tmp/left; echo x > /dev/shm/left", l => l.With(x => x with { OutputBytes = 1 << 26 }));
+            var next = await _bench.Sh("echo second; ls /tmp /dev/shm /work; ps ax 2>/dev/null | wc -l >&2");
+            Assert.That((next.Outcome, _bench.Stdout), Is.EqualTo((AttemptOutcomes.Succeeded, "second\n/dev/shm:\n\n/tmp:\n\n/work:\n")), next.Message);
+        }
+    }
+
+    [Test]
+    public async Task Memory_of_an_attempt_does_not_count_for_the_next()
+    {
+        var large = await _bench.Sh("head -c 60000000 /dev/zero | tail -c 60000000 | wc -c; sleep 0.2");
+        Assert.That(large.Outcome, Is.EqualTo(AttemptOutcomes.Succeeded), large.Message);
+        Assert.That(large.PeakMemoryBytes, Is.GreaterThan(50_000_000));
+        var small = await _bench.Sh("sleep 0.2");
+        Assert.That(small.PeakMemoryBytes, Is.LessThan(20_000_000));
+        Assert.That(small.Cpu, Is.LessThan(TimeSpan.FromMilliseconds(150)));
+    }
+
+    [Test]
+    public async Task Network_is_what_the_job_asks_for_whatever_ran_before()
+    {
+        var machine = File.ReadAllLines("/proc/net/dev").Length;
+        for (var i = 0; i < 3; i++)
+        {
+            await _bench.Sh("wc -l < /proc/net/dev");
+            Assert.That(_bench.Stdout.Trim(), Is.EqualTo("3"), "two lines of heading and loopback");
+            await _bench.Sh("wc -l < /proc/net/dev", l => l with { Network = "full" });
+            Assert.That(_bench.Stdout.Trim(), Is.EqualTo($"{machine}"));
+        }
+    }
+
+    [Test]
     public async Task Has_no_network()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
