@@ -1,5 +1,4 @@
 using FogCompute.Node.Execution;
-using FogCompute.Node.Execution.Outputs;
 using FogCompute.Node.Policy;
 using FogCompute.Node.State;
 using FogCompute.Protocol;
@@ -33,7 +32,7 @@ internal sealed class AttemptEngine : IDisposable
     private readonly StateFolder _folder;
     private readonly Journal _journal;
     private readonly IAttemptExecutor _executor;
-    private readonly ArtifactStore _artifacts;
+    private readonly AttemptRun _runs;
     private readonly DeviceIdentity _identity;
     private readonly TimeProvider _clock;
     private readonly NodeLog _log;
@@ -64,11 +63,11 @@ internal sealed class AttemptEngine : IDisposable
         _folder = folder;
         _journal = journal;
         _executor = executor;
-        _artifacts = artifacts;
         _identity = identity;
         _clock = clock;
         _log = log;
         _report = report;
+        _runs = new AttemptRun(this, folder, journal, executor, artifacts, clock, log, _closing.Token);
         _lastExtension = clock.GetTimestamp();
     }
 
@@ -144,10 +143,10 @@ internal sealed class AttemptEngine : IDisposable
         {
             foreach (var result in contents.Reports)
             {
-                var attempt = new LiveAttempt(PlaceholderLease(result.Report)) { Phase = AttemptPhase.Uploading, Result = result, Stop = new CancellationTokenSource() };
+                var attempt = new LiveAttempt(LeaseOf(result.Report)) { Phase = AttemptPhase.Uploading, Result = result, Stop = new CancellationTokenSource() };
                 _attempts[attempt.Id] = attempt;
                 // There is always time for one real try after a restart.
-                Launch(() => DeliverAsync(attempt, result, LeastStageOut));
+                Launch(() => _runs.DeliverAsync(attempt, result, LeastStageOut));
             }
             foreach (var stored in contents.Leases)
             {
@@ -312,8 +311,8 @@ internal sealed class AttemptEngine : IDisposable
         }
         if (!attempt.IsTrivial)
         {
-            TryDelete(_folder.Logs(id));
-            TryDelete(_folder.Outbox(id));
+            _runs.TryDelete(_folder.Logs(id));
+            _runs.TryDelete(_folder.Outbox(id));
         }
     }
 
@@ -425,7 +424,7 @@ internal sealed class AttemptEngine : IDisposable
                 TakeStart(attempt);
             attempt.Phase = attempt.IsTrivial ? AttemptPhase.Running : AttemptPhase.Staging;
             attempt.StartedAt = attempt.IsTrivial ? _clock.GetUtcNow() : null;
-            Launch(() => RunAsync(attempt));
+            Launch(() => _runs.RunAsync(attempt));
         }
     }
 
@@ -504,7 +503,7 @@ internal sealed class AttemptEngine : IDisposable
         _memory -= attempt.Lease.MemoryBytes;
     }
 
-    private static LeaseMessage PlaceholderLease(AttemptReport report) => new()
+    private static LeaseMessage LeaseOf(AttemptReport report) => new()
     {
         AttemptId = report.AttemptId, Epoch = report.Epoch, JobId = Guid.Empty, TaskIndex = 0, TaskCount = 1, Replica = 0, ExpiresInSeconds = 0,
         Payload = new PayloadSpec { Kind = "finished" }, Limits = new LimitsSpec(), CpuMillicores = 0, MemoryBytes = 0,
@@ -512,7 +511,7 @@ internal sealed class AttemptEngine : IDisposable
     };
 
     /// <summary>Ends an attempt that left no files.</summary>
-    private void Conclude(LiveAttempt attempt, string outcome, string reason, string message)
+    internal void Conclude(LiveAttempt attempt, string outcome, string reason, string message)
     {
         var now = _clock.GetUtcNow();
         Finish(attempt, new PendingReport(new AttemptReport
@@ -522,7 +521,7 @@ internal sealed class AttemptEngine : IDisposable
         }, [], now));
     }
 
-    private void Finish(LiveAttempt attempt, PendingReport result)
+    internal void Finish(LiveAttempt attempt, PendingReport result)
     {
         var signed = result with { Report = result.Report with { Signature = _identity.Sign(result.Report) } };
         lock (_gate)
@@ -551,247 +550,30 @@ internal sealed class AttemptEngine : IDisposable
         _report(attempt);
     }
 
-    private async Task RunAsync(LiveAttempt attempt)
+    /// <summary>The payload is about to start.</summary>
+    internal void MarkRunning(LiveAttempt attempt)
     {
-        var lease = attempt.Lease;
-        var stop = attempt.Stop!.Token;
-        var work = _folder.Work(attempt.Id);
-        var logs = _folder.Logs(attempt.Id);
-        try
+        lock (_gate)
         {
-            using var module = new Releaser();
-            // The lease must survive a power cut before anything is done under it; a kernel's lease may as well be given again.
-            if (lease.Payload.Kind != PayloadKinds.Builtin)
-                _journal.EnsureOnDisk(attempt.JournalLine);
-            var result = attempt.IsTrivial ? null : await StageInAsync(attempt, work, logs, module, stop);
-            if (result is null)
-            {
-                if (!attempt.IsTrivial)
-                    lock (_gate)
-                    {
-                        attempt.Phase = AttemptPhase.Running;
-                        attempt.StartedAt = _clock.GetUtcNow();
-                    }
-                result = await _executor.RunAsync(new ExecutionRequest(lease, work, logs, module.Artifact?.Path), stop);
-            }
-            await ConcludeRunAsync(attempt, result, work, logs);
-        }
-        catch (Exception error)
-        {
-            _log.Error("attempt_fault", $"The agent failed at an attempt: {error}", ("attempt", attempt.Id));
-            var (outcome, reason) = attempt.StopAs ?? (AttemptOutcomes.DeviceError, "agent_error");
-            Conclude(attempt, outcome, reason, $"The agent on the device failed: {error.Message}");
-        }
-        finally
-        {
-            if (!attempt.IsTrivial)
-                TryDelete(work);
+            attempt.Phase = AttemptPhase.Running;
+            attempt.StartedAt = _clock.GetUtcNow();
         }
     }
 
-    private sealed class Releaser : IDisposable
+    /// <summary>The run is over and its room free, its files still have to be delivered; answers the journal's line with the result.</summary>
+    internal long MarkUploading(LiveAttempt attempt, PendingReport pending)
     {
-        public ArtifactStore.Pinned? Artifact { get; set; }
-        public void Dispose() => Artifact?.Dispose();
-    }
-
-    private async Task<ExecutionResult?> StageInAsync(LiveAttempt attempt, string work, string logs, Releaser module, CancellationToken stop)
-    {
-        var lease = attempt.Lease;
-        var seconds = lease.Limits.StageInSeconds ?? 600;
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(seconds), _clock);
-        using var both = CancellationTokenSource.CreateLinkedTokenSource(stop, limit.Token);
-        try
-        {
-            Directory.CreateDirectory(work);
-            await _artifacts.StageAsync(lease.Inputs, attempt.Id, work, both.Token);
-            if (lease.Payload is { Kind: PayloadKinds.Wasm, Module: { } sha })
-                module.Artifact = await _artifacts.AcquireAsync(sha, attempt.Id, both.Token);
-            return null;
-        }
-        catch (OperationCanceledException) when (stop.IsCancellationRequested)
-        {
-            return Fault(AttemptOutcomes.Cancelled, "stopped", "Stopped while its inputs were fetched.");
-        }
-        catch (OperationCanceledException) when (limit.IsCancellationRequested)
-        {
-            return Fault(AttemptOutcomes.DeviceError, "stage_in_timeout", $"The inputs could not be fetched within {seconds} s.");
-        }
-        catch (InputMissingException error)
-        {
-            return Fault(AttemptOutcomes.Failed, "input_missing", error.Message);
-        }
-        catch (InputPathException error)
-        {
-            return Fault(AttemptOutcomes.Failed, "input_path", error.Message);
-        }
-        catch (Exception error) when (error is ControlPlaneException or InvalidDataException or IOException or UnauthorizedAccessException)
-        {
-            return Fault(AttemptOutcomes.DeviceError, "stage_in_failed", $"The inputs could not be laid out: {error.Message}");
-        }
-
-        static ExecutionResult Fault(string outcome, string reason, string message) => new() { Outcome = outcome, Reason = reason, Message = message };
-    }
-
-    private async Task ConcludeRunAsync(LiveAttempt attempt, ExecutionResult result, string work, string logs)
-    {
-        var lease = attempt.Lease;
-        var finished = _clock.GetUtcNow();
-        var (outcome, reason, message) = (result.Outcome, result.Reason, result.Message);
-        if (outcome == AttemptOutcomes.Cancelled)
-        {
-            // A success that beat the stop stays a success; a run that ended because of the stop takes the stop's words.
-            (outcome, reason) = attempt.StopAs ?? (AttemptOutcomes.DeviceError, "agent_error");
-            message = outcome == AttemptOutcomes.Evicted ? $"The device stopped it: {reason}." : message;
-        }
-
-        var files = new List<PendingFile>();
-        string? stdout = null, stderr = null, tail = null;
-        var logBytes = 0L;
-        var outputs = new List<OutputFile>();
-        if (!attempt.IsTrivial)
-        {
-            logBytes = LogTail.Length(logs);
-            tail = logBytes > 0 ? LogTail.Read(logs, LogTailBytes) : null;
-            if (outcome is AttemptOutcomes.Succeeded or AttemptOutcomes.Failed or AttemptOutcomes.TimedOut)
-            {
-                stdout = await AddLogAsync("stdout");
-                stderr = await AddLogAsync("stderr");
-            }
-        }
-        if (outcome == AttemptOutcomes.Succeeded && result.Outputs.Count > 0)
-        {
-            var outbox = _folder.Outbox(attempt.Id);
-            Directory.CreateDirectory(outbox);
-            foreach (var output in result.Outputs)
-            {
-                var target = Path.Combine(outbox, output.Sha256);
-                if (!File.Exists(target))
-                    File.Move(output.AbsolutePath, target);
-                files.Add(new PendingFile("output", output.Sha256, output.Sha256, output.Size));
-                outputs.Add(new OutputFile(output.Path, output.Sha256, output.Size));
-            }
-        }
-        var report = new AttemptReport
-        {
-            AttemptId = attempt.Id,
-            Epoch = lease.Epoch,
-            Outcome = outcome,
-            Reason = outcome == AttemptOutcomes.Succeeded ? null : reason ?? outcome,
-            Message = Shorten(outcome == AttemptOutcomes.Succeeded ? null : message),
-            ExitCode = result.ExitCode,
-            StartedAt = attempt.StartedAt,
-            FinishedAt = finished,
-            WallMs = (long)Math.Round(result.Wall.TotalMilliseconds),
-            CpuMs = (long)Math.Round(result.Cpu.TotalMilliseconds),
-            PeakMemoryBytes = result.PeakMemoryBytes,
-            OutputDigest = outcome == AttemptOutcomes.Succeeded ? OutputManifest.Digest(result.ExitCode ?? 0, stdout, outputs) : null,
-            Outputs = outputs,
-            StdoutSha256 = stdout,
-            StderrSha256 = stderr,
-            LogTail = tail,
-            LogBytes = logBytes,
-            Measurements = result.Measurements,
-        };
-        var pending = new PendingReport(report, files, finished.AddSeconds(lease.Limits.StageOutSeconds ?? 600));
-        if (!attempt.IsTrivial)
-            TryDelete(work);
-        if (files.Count == 0)
-        {
-            Finish(attempt, pending);
-            return;
-        }
-        long line;
         lock (_gate)
         {
             if (attempt.StartedAt is { } started)
                 _lookahead.Observe(_clock.GetUtcNow() - started);
             ReleaseRoom(attempt);
             attempt.Phase = AttemptPhase.Uploading;
-            line = _journal.Done(pending);
+            var line = _journal.Done(pending);
             StartQueued();
-        }
-        _journal.EnsureOnDisk(line);
-        await DeliverAsync(attempt, pending, TimeSpan.Zero);
-
-        async Task<string?> AddLogAsync(string kind)
-        {
-            var file = new FileInfo(Path.Combine(logs, kind));
-            if (!file.Exists || file.Length == 0)
-                return null;
-            var sha = await ArtifactStore.HashAsync(file.FullName, CancellationToken.None);
-            files.Add(new PendingFile(kind, kind, sha, file.Length));
-            return sha;
+            return line;
         }
     }
 
-    /// <summary>Uploads the files of a finished attempt, then hands its report over. Ends without a report when the agent closes: the journal keeps it.</summary>
-    /// <param name="least">Time it gets even when the job's stage-out limit has passed.</param>
-    private async Task DeliverAsync(LiveAttempt attempt, PendingReport pending, TimeSpan least)
-    {
-        var left = pending.StageOutUntil - _clock.GetUtcNow();
-        using var limit = new CancellationTokenSource(left > least ? left : least, _clock);
-        var stop = attempt.Stop?.Token ?? CancellationToken.None;
-        using var any = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, stop, _closing.Token);
-        var report = pending.Report;
-        try
-        {
-            foreach (var file in pending.Files)
-            {
-                var path = file.Kind == "output" ? Path.Combine(_folder.Outbox(attempt.Id), file.File) : Path.Combine(_folder.Logs(attempt.Id), file.File);
-                try
-                {
-                    await _artifacts.UploadAsync(file.Sha256, attempt.Id, path, any.Token);
-                }
-                catch (UploadRefusedException error) when (report.Outcome != AttemptOutcomes.Succeeded)
-                {
-                    // The attempt failed anyway; without its whole log the last lines must do.
-                    _log.Warning("log_refused", error.Message, ("attempt", attempt.Id));
-                    report = Without(report, file.Kind);
-                }
-            }
-        }
-        catch (OperationCanceledException) when (_closing.IsCancellationRequested)
-        {
-            return;
-        }
-        catch (OperationCanceledException) when (stop.IsCancellationRequested)
-        {
-            var (outcome, reason) = attempt.StopAs ?? (AttemptOutcomes.Cancelled, "cancelled");
-            report = Spoilt(report, outcome, reason, "Stopped while its results were uploaded.");
-        }
-        catch (OperationCanceledException)
-        {
-            report = report.Outcome == AttemptOutcomes.Succeeded
-                ? Spoilt(report, AttemptOutcomes.DeviceError, "stage_out_timeout", "The results could not be uploaded in the time the job allows.")
-                : Without(Without(report, "stdout"), "stderr");
-        }
-        catch (Exception error) when (error is UploadRefusedException or ControlPlaneException or IOException or UnauthorizedAccessException)
-        {
-            report = Spoilt(report, AttemptOutcomes.DeviceError, "stage_out_failed", $"The results could not be uploaded: {error.Message}");
-        }
-        // No files any more: after a restart the report goes out at once.
-        Finish(attempt, pending with { Report = report, Files = [] });
-
-        static AttemptReport Without(AttemptReport report, string kind) =>
-            kind == "stdout" ? report with { StdoutSha256 = null } : report with { StderrSha256 = null };
-        static AttemptReport Spoilt(AttemptReport report, string outcome, string reason, string message) => report with
-        {
-            Outcome = outcome, Reason = reason, Message = Shorten(message), OutputDigest = null, Outputs = [], StdoutSha256 = null, StderrSha256 = null,
-        };
-    }
-
-    private void TryDelete(string folder)
-    {
-        try
-        {
-            WorkFolders.Remove(folder);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            _log.Warning("leftover", $"A work folder could not be removed now; the next start removes it: {error.Message}", ("folder", folder));
-        }
-    }
-
-    private static string? Shorten(string? message) => message is { Length: > 500 } ? message[..499] + "…" : message;
+    internal static string? Shorten(string? message) => message is { Length: > 500 } ? message[..499] + "…" : message;
 }
