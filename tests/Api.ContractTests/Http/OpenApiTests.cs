@@ -38,13 +38,13 @@ public sealed partial class OpenApiTests
     private static readonly string[] OldNames = ["updated_at", "thermal_throttle"];
 
     private ApiServer _server = null!;
-    private JsonElement _document;
+    private ApiDocument _document = null!;
 
     [OneTimeSetUp]
     public async Task SetUp()
     {
         _server = await ApiServer.StartAsync();
-        _document = JsonDocument.Parse(await _server.Client.GetStringAsync("/openapi.json")).RootElement;
+        _document = await ApiDocument.OfAsync(_server);
     }
 
     [OneTimeTearDown]
@@ -59,7 +59,7 @@ public sealed partial class OpenApiTests
     }
 
     private IEnumerable<Operation> Operations =>
-        from path in _document.GetProperty("paths").EnumerateObject()
+        from path in _document.Root.GetProperty("paths").EnumerateObject()
         from operation in path.Value.EnumerateObject()
         where operation.Value.ValueKind == JsonValueKind.Object && operation.Value.TryGetProperty("operationId", out _)
         select new Operation(operation.Value.GetProperty("operationId").GetString()!, HttpMethod.Parse(operation.Name), path.Name, operation.Value);
@@ -179,15 +179,15 @@ public sealed partial class OpenApiTests
     [Test]
     public void Carries_the_limits_of_the_validators()
     {
-        var schema = Resolve(Operations.Single(o => o.Id == "CreateApiKey").JsonBody!.Value.GetProperty("schema"));
+        var schema = _document.Resolve(Operations.Single(o => o.Id == "CreateApiKey").JsonBody!.Value.GetProperty("schema"));
         var name = schema.GetProperty("properties").GetProperty("name");
         var days = schema.GetProperty("properties").GetProperty("expires_in_days");
         using (Assert.EnterMultipleScope())
         {
             Assert.That(schema.GetProperty("required").EnumerateArray().Select(r => r.GetString()), Is.EqualTo(new[] { "name" }));
             Assert.That(schema.GetProperty("additionalProperties").GetBoolean(), Is.False);
-            Assert.That(Types(name), Is.EqualTo(new[] { "string" }));
-            Assert.That(Types(days), Is.EquivalentTo(new[] { "integer", "null" }));
+            Assert.That(ApiDocument.Types(name), Is.EqualTo(new[] { "string" }));
+            Assert.That(ApiDocument.Types(days), Is.EquivalentTo(new[] { "integer", "null" }));
             Assert.That(name.GetProperty("maxLength").GetInt32(), Is.EqualTo(64));
             Assert.That(days.GetProperty("minimum").GetInt32(), Is.EqualTo(1));
             Assert.That(days.GetProperty("maximum").GetInt32(), Is.EqualTo(3650));
@@ -243,24 +243,11 @@ public sealed partial class OpenApiTests
         return text.ToString();
     }
 
-    private JsonElement Resolve(JsonElement schema)
-    {
-        while (true)
-        {
-            if (schema.TryGetProperty("$ref", out var reference))
-                schema = _document.GetProperty("components").GetProperty("schemas").GetProperty(reference.GetString()!.Split('/').Last());
-            else if (schema.TryGetProperty("allOf", out var all) && all.GetArrayLength() == 1)
-                schema = all[0];
-            else
-                return schema;
-        }
-    }
-
     private void Collect(JsonElement schema, HashSet<string> names, HashSet<string> seen)
     {
         if (schema.TryGetProperty("$ref", out var reference) && !seen.Add(reference.GetString()!))
             return;
-        schema = Resolve(schema);
+        schema = _document.Resolve(schema);
         if (schema.TryGetProperty("properties", out var properties))
         {
             foreach (var property in properties.EnumerateObject())
@@ -279,11 +266,11 @@ public sealed partial class OpenApiTests
     /// <summary>The value has every required member, no undocumented one, and the documented types.</summary>
     private void AssertFits(JsonElement value, JsonElement schema, string where)
     {
-        var nullable = AllowsNull(schema);
-        schema = Resolve(schema);
+        var nullable = ApiDocument.AllowsNull(schema);
+        schema = _document.Resolve(schema);
         if (value.ValueKind == JsonValueKind.Null)
         {
-            Assert.That(nullable || AllowsNull(schema), Is.True, $"{where} is null, which is not documented");
+            Assert.That(nullable || ApiDocument.AllowsNull(schema), Is.True, $"{where} is null, which is not documented");
             return;
         }
         switch (value.ValueKind)
@@ -307,7 +294,7 @@ public sealed partial class OpenApiTests
                     AssertFits(item, schema.GetProperty("items"), where + "[]");
                 break;
             default:
-                var types = Types(schema);
+                var types = ApiDocument.Types(schema);
                 var actual = value.ValueKind switch
                 {
                     JsonValueKind.String => new[] { "string" },
@@ -318,12 +305,6 @@ public sealed partial class OpenApiTests
                 break;
         }
     }
-
-    private static string[] Types(JsonElement schema) => !schema.TryGetProperty("type", out var type) ? []
-        : type.ValueKind == JsonValueKind.Array ? [.. type.EnumerateArray().Select(t => t.GetString()!)] : [type.GetString()!];
-
-    private static bool AllowsNull(JsonElement schema) => Types(schema).Contains("null")
-        || (schema.TryGetProperty("oneOf", out var one) && one.EnumerateArray().Any(AllowsNull));
 
     [GeneratedRegex(@"\{([a-z0-9_]+)\}", RegexOptions.NonBacktracking | RegexOptions.IgnoreCase)]
     private static partial Regex PathValue();
