@@ -2,7 +2,7 @@ namespace FogCompute.Api.Http;
 
 /// <summary>
 /// One example body per operation that takes one, keyed by operationId; it stands in the OpenAPI document, and a contract test sends each of
-/// them to a running server and wants a success. JSON as a client writes it (snake_case).
+/// them to a running server and wants a success. JSON as a client writes it (snake_case); the bytes of an artifact as text.
 /// </summary>
 public static class Examples
 {
@@ -15,6 +15,7 @@ public static class Examples
         ["DeliverLeases"] = """{ "wait_seconds": 0, "held": [], "condition": { "state": "eligible", "slots": 8 } }""",
         ["RecordProgress"] = """{ "items": [ { "attempt_id": "0190f7a0-0000-7000-8000-000000000042", "epoch": 1, "state": "running", "started_at": "2026-01-31T12:00:00Z", "log_tail": "tile 7 of 64", "log_bytes": 12 } ] }""",
         ["RecordReports"] = """{ "items": [ { "attempt_id": "0190f7a0-0000-7000-8000-000000000042", "epoch": 1, "outcome": "evicted", "reason": "on_battery", "wall_ms": 1200, "cpu_ms": 900, "signature": "M9d/UpfhZ3cGG4W54h7hlF5/eshrZTnyEdzPCpNFANxp6qvYJM1vtLWd3utt6vopIYXYG0WetPriDJ+u4rFf/g==" } ] }""",
+        ["UploadArtifact"] = "hello, fog",
         ["CreateAccount"] = """{ "name": "physics-lab" }""",
         ["CreateApiKey"] = """{ "name": "nightly-renders", "permissions": ["jobs.read", "jobs.write"], "expires_in_days": 90 }""",
         ["CreateEnrolmentToken"] = """{ "name": "lab-pcs", "uses": 20, "expires_in_hours": 48 }""",

@@ -2,6 +2,8 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
+using System.Text.Unicode;
 using FogCompute.Application.Common.Pipeline;
 using FogCompute.Domain.Common;
 using FogCompute.Protocol;
@@ -9,6 +11,7 @@ using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Mvc.Controllers;
 using Microsoft.AspNetCore.Mvc.Formatters;
 using Microsoft.AspNetCore.Mvc.ModelBinding;
+using Microsoft.AspNetCore.Mvc.ModelBinding.Metadata;
 
 namespace FogCompute.Api.Http;
 
@@ -41,12 +44,19 @@ internal static class JsonSetup
             AllowDuplicateProperties = false,
             RespectNullableAnnotations = true,
             RespectRequiredConstructorParameters = true,
+            // Members that a body cannot set (they come from the path or a header) are unknown to it; the serializer would skip them without a word.
+            TypeInfoResolver = new DefaultJsonTypeInfoResolver { Modifiers = { ForgetIgnoredMembers } },
         };
-        options.Converters.Add(new WholeNumber32());
-        options.Converters.Add(new WholeNumber64());
-        options.Converters.Add(new FiniteNumber());
+        foreach (var strict in (JsonConverter[])[new WholeNumber32(), new WholeNumber64(), new FiniteNumber(), new StorableText(), new MomentWithOffset(), new ExactWords()])
+            options.Converters.Insert(0, strict);
         options.MakeReadOnly(populateMissingResolver: true);
         return options;
+    }
+
+    private static void ForgetIgnoredMembers(JsonTypeInfo type)
+    {
+        foreach (var ignored in type.Properties.Where(p => p is { Get: null, Set: null }).ToList())
+            type.Properties.Remove(ignored);
     }
 
     public static void Configure(MvcOptions mvc)
@@ -60,6 +70,7 @@ internal static class JsonSetup
         // Shapes are checked by the formatter, values by the validators of the use cases.
         mvc.ModelValidatorProviders.Clear();
         mvc.SuppressImplicitRequiredAttributeForNonNullableReferenceTypes = true;
+        mvc.ModelMetadataDetailsProviders.Add(new EmptyHeadersStay());
     }
 
     /// <summary>What MVC could not bind outside of the body: <c>limit=abc</c>.</summary>
@@ -118,27 +129,46 @@ internal sealed class SnakeCaseBodies : TextInputFormatter
             bytes = bytes[3..];
         if (bytes.Span.IndexOfAnyExcept(" \t\r\n"u8) < 0)
             return context.TreatEmptyInputAsDefaultValue ? await InputFormatterResult.NoValueAsync() : throw new FogException(BodyErrors.Malformed("it is empty. Send a JSON object."));
+        var shape = new JsonShape(context.HttpContext.RequestServices);
+        object? value = null;
+        Exception? cause = null;
         try
         {
-            var value = JsonSerializer.Deserialize(bytes.Span, context.ModelType, JsonSetup.Requests);
-            if (value is not null)
-                return await InputFormatterResult.SuccessAsync(value);
+            value = JsonSerializer.Deserialize(bytes.Span, context.ModelType, JsonSetup.Requests);
         }
-        catch (JsonException)
+        catch (Exception broken) when (broken is JsonException or InvalidOperationException)
         {
-            // The diagnosis below says it better: every violation, by wire name, without type names of this program.
+            // The diagnosis says it better: every violation, by wire name, without type names of this program.
+            cause = broken;
         }
-        throw JsonShape.Diagnose(bytes, context.ModelType);
+        if (value is null)
+            throw shape.Diagnose(bytes, context.ModelType, cause);
+        // The serializer sees to nulls of members, but lets them into lists and maps.
+        if (bytes.Span.IndexOf("null"u8) >= 0 && shape.Find(bytes, context.ModelType) is { } nulls)
+            throw nulls;
+        return await InputFormatterResult.SuccessAsync(value);
     }
 }
 
-/// <summary>Finds everything that is wrong with the shape of a body: unknown, missing and repeated fields, values of the wrong type.</summary>
-internal static class JsonShape
+/// <summary>
+/// Finds everything that is wrong with the shape of a body: unknown, missing and repeated fields, values of the wrong type. Refusals name the
+/// range that the validators would ask for next.
+/// </summary>
+internal sealed class JsonShape(IServiceProvider services)
 {
     private const int MostFindings = 100;
+    private readonly SortedDictionary<string, string[]> _findings = new(StringComparer.Ordinal);
 
-    public static FogException Diagnose(ReadOnlyMemory<byte> body, Type type)
+    /// <param name="cause">Why the body could not be read.</param>
+    /// <exception cref="InvalidOperationException">There is nothing to find: a defect of this class.</exception>
+    public FogException Diagnose(ReadOnlyMemory<byte> body, Type type, Exception? cause) =>
+        Find(body, type) ?? throw new InvalidOperationException($"A body for {type.Name} was refused without a finding.", cause);
+
+    /// <summary>Null: nothing is wrong.</summary>
+    public FogException? Find(ReadOnlyMemory<byte> body, Type type)
     {
+        if (!Utf8.IsValid(body.Span))
+            return new FogException(BodyErrors.Malformed("it is not UTF-8."));
         JsonDocument document;
         try
         {
@@ -149,110 +179,147 @@ internal static class JsonShape
             return new FogException(BodyErrors.Malformed($"it stops making sense at line {broken.LineNumber + 1}, byte {broken.BytePositionInLine + 1} (nesting is limited to {JsonSetup.MaxDepth})."));
         }
         using (document)
-        {
-            var findings = new SortedDictionary<string, string[]>(StringComparer.Ordinal);
-            Check(document.RootElement, type, nullable: false, "", findings);
-            if (findings.Count == 0)
-                throw new InvalidOperationException($"A body for {type.Name} was refused without a finding.");
-            return new FogException(BodyErrors.Invalid(findings), findings);
-        }
+            Check(document.RootElement, type, nullable: false, "");
+        return _findings.Count == 0 ? null : new FogException(BodyErrors.Invalid(_findings), _findings);
     }
 
-    private static void Check(JsonElement value, Type type, bool nullable, string path, SortedDictionary<string, string[]> findings)
+    private void Check(JsonElement value, Type type, bool nullable, string path, string? range = null)
     {
-        if (findings.Count >= MostFindings)
+        if (_findings.Count >= MostFindings)
             return;
         if (value.ValueKind == JsonValueKind.Null)
         {
             if (!nullable && Nullable.GetUnderlyingType(type) is null)
-                Add(findings, path, $"Must be {Wanted(type)}; null is not.");
+                Add(path, $"Must be {Wanted(type, range)}; null is not.");
             return;
         }
         var shape = JsonSetup.Requests.GetTypeInfo(Nullable.GetUnderlyingType(type) ?? type);
         switch (shape.Kind)
         {
-            case System.Text.Json.Serialization.Metadata.JsonTypeInfoKind.Object when value.ValueKind == JsonValueKind.Object:
-                CheckObject(value, shape, path, findings);
+            case JsonTypeInfoKind.Object when value.ValueKind == JsonValueKind.Object:
+                CheckObject(value, shape, path);
                 break;
-            case System.Text.Json.Serialization.Metadata.JsonTypeInfoKind.Enumerable when value.ValueKind == JsonValueKind.Array:
+            case JsonTypeInfoKind.Enumerable when value.ValueKind == JsonValueKind.Array:
                 var index = 0;
                 foreach (var item in value.EnumerateArray())
-                    Check(item, shape.ElementType ?? typeof(JsonElement), nullable: false, $"{path}[{index++}]", findings);
+                    Check(item, shape.ElementType ?? typeof(JsonElement), nullable: false, $"{path}[{index++}]");
                 break;
-            case System.Text.Json.Serialization.Metadata.JsonTypeInfoKind.Dictionary when value.ValueKind == JsonValueKind.Object:
-                foreach (var group in value.EnumerateObject().GroupBy(p => p.Name, StringComparer.Ordinal))
+            case JsonTypeInfoKind.Dictionary when value.ValueKind == JsonValueKind.Object:
+                foreach (var group in value.EnumerateObject().GroupBy(NameOf, StringComparer.Ordinal))
                 {
-                    if (group.Count() > 1)
-                        Add(findings, Join(path, group.Key), "Is given more than once.");
+                    if (!StorableText.Fits(group.Key))
+                        Add(Join(path, Shown(group.Key)), $"Its name must be {StorableText.Wanted}.");
+                    else if (group.Count() > 1)
+                        Add(Join(path, group.Key), "Is given more than once.");
                     else
-                        Check(group.Single().Value, shape.ElementType ?? typeof(JsonElement), nullable: false, Join(path, group.Key), findings);
+                        Check(group.Single().Value, shape.ElementType ?? typeof(JsonElement), nullable: false, Join(path, group.Key));
                 }
                 break;
             default:
-                if (!Reads(value, shape))
-                    Add(findings, path, $"Must be {Wanted(shape.Type)}; {Describe(value)} is not.");
+                if (shape.Type == typeof(string) && value.ValueKind == JsonValueKind.String)
+                {
+                    if (!StorableText.Fits(TextOf(value)))
+                        Add(path, $"Must be {StorableText.Wanted}.");
+                }
+                else if (!Reads(value, shape))
+                    Add(path, $"Must be {Wanted(shape.Type, range)}; {Describe(value)} is not.");
                 break;
         }
     }
 
-    private static void CheckObject(JsonElement value, System.Text.Json.Serialization.Metadata.JsonTypeInfo shape, string path, SortedDictionary<string, string[]> findings)
+    private void CheckObject(JsonElement value, JsonTypeInfo shape, string path)
     {
         var known = shape.Properties.Where(p => p.Set is not null || p.AssociatedParameter is not null).ToDictionary(p => p.Name, StringComparer.Ordinal);
+        var ranges = FieldLimits.Of(services, shape.Type).Where(l => FieldLimits.Words(l.Rule) is not null).ToLookup(l => l.Field, l => FieldLimits.Words(l.Rule), StringComparer.Ordinal);
         var seen = new HashSet<string>(StringComparer.Ordinal);
         foreach (var member in value.EnumerateObject())
         {
-            var where = Join(path, member.Name);
-            if (!seen.Add(member.Name))
-                Add(findings, where, "Is given more than once.");
-            else if (known.TryGetValue(member.Name, out var property))
-                Check(member.Value, property.PropertyType, property.IsSetNullable || property.AssociatedParameter?.IsNullable == true, where, findings);
+            var name = Shown(NameOf(member));
+            var where = Join(path, name);
+            if (!seen.Add(name))
+                Add(where, "Is given more than once.");
+            else if (known.TryGetValue(name, out var property))
+                Check(member.Value, property.PropertyType, property.IsSetNullable || property.AssociatedParameter?.IsNullable == true, where, ranges[name].FirstOrDefault());
             else
-                Add(findings, where, $"Is not a field of this request. Known: {string.Join(", ", known.Keys.Order(StringComparer.Ordinal))}.");
+                Add(where, $"Is not a field of this request. Known: {string.Join(", ", known.Keys.Order(StringComparer.Ordinal))}.");
         }
         foreach (var property in known.Values.Where(p => p.IsRequired && !seen.Contains(p.Name)))
-            Add(findings, Join(path, property.Name), $"Is missing; must be {Wanted(property.PropertyType)}.");
+            Add(Join(path, property.Name), $"Is missing; must be {Wanted(property.PropertyType, ranges[property.Name].FirstOrDefault())}.");
     }
 
-    private static bool Reads(JsonElement value, System.Text.Json.Serialization.Metadata.JsonTypeInfo shape)
+    private static bool Reads(JsonElement value, JsonTypeInfo shape)
     {
         try
         {
             value.Deserialize(shape);
             return true;
         }
-        catch (JsonException)
+        catch (Exception broken) when (broken is JsonException or InvalidOperationException)
         {
             return false;
         }
     }
 
-    private static void Add(SortedDictionary<string, string[]> findings, string path, string finding) => findings.TryAdd(path.Length == 0 ? "body" : path, [finding]);
+    private void Add(string path, string finding) => _findings.TryAdd(path.Length == 0 ? "body" : path, [finding]);
 
-    private static string Join(string path, string name) => path.Length == 0 ? Shorten(name) : $"{path}.{Shorten(name)}";
+    private static string Join(string path, string name)
+    {
+        var shown = name.Length == 0 ? "\"\"" : Shorten(name);
+        return path.Length == 0 ? shown : $"{path}.{shown}";
+    }
 
     private static string Shorten(string text) => text.Length <= 64 ? text : text[..64] + "…";
 
     private static string Describe(JsonElement value) => value.ValueKind switch
     {
-        JsonValueKind.String => $"the text \"{Shorten(value.GetString()!)}\"",
+        JsonValueKind.String => TextOf(value) is { } text ? $"the text \"{Shorten(text)}\"" : "text with half of a surrogate pair",
         JsonValueKind.Object => "an object",
         JsonValueKind.Array => "a list",
         _ => Shorten(value.GetRawText()),
     };
 
+    /// <summary>JSON can write half of a surrogate pair, which is no text; null for that.</summary>
+    private static string? TextOf(JsonElement value)
+    {
+        try
+        {
+            return value.GetString();
+        }
+        catch (InvalidOperationException)
+        {
+            return null;
+        }
+    }
+
+    private static string Shown(string? name) => name ?? "\uFFFD";
+
+    private static string? NameOf(JsonProperty member)
+    {
+        try
+        {
+            return member.Name;
+        }
+        catch (InvalidOperationException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>A type in the words of the wire.</summary>
-    public static string Wanted(Type type)
+    /// <param name="range">What its validator asks for beyond that, from <see cref="FieldLimits.Words"/>.</param>
+    public static string Wanted(Type type, string? range = null)
     {
         type = Nullable.GetUnderlyingType(type) ?? type;
         if (type.IsEnum)
             return "one of " + string.Join(", ", Enum.GetNames(type).Select(JsonNamingPolicy.SnakeCaseLower.ConvertName));
         return type switch
         {
-            _ when type == typeof(string) => "text",
+            _ when type == typeof(string) => "text" + range,
             _ when type == typeof(bool) => "true or false",
+            _ when (type == typeof(int) || type == typeof(long)) && range is not null => "a whole number" + range,
             _ when type == typeof(int) => "a whole number from -2147483648 to 2147483647",
             _ when type == typeof(long) => "a whole number of at most 18 digits",
-            _ when type == typeof(double) || type == typeof(decimal) || type == typeof(float) => "a number",
+            _ when type == typeof(double) || type == typeof(decimal) || type == typeof(float) => range is null ? "a finite number" : "a number" + range,
             _ when type == typeof(Guid) => "a UUID",
             _ when type == typeof(DateTimeOffset) => "an ISO 8601 time with offset, such as 2030-01-31T12:00:00Z",
             _ when typeof(System.Collections.IDictionary).IsAssignableFrom(type) || (type.IsGenericType && type.Name.Contains("Dictionary", StringComparison.Ordinal)) => "an object",
@@ -308,10 +375,71 @@ internal sealed class FiniteNumber : JsonConverter<double>
             JsonTokenType.String when double.TryParse(reader.GetString(), NumberStyles.Float & ~NumberStyles.AllowLeadingWhite & ~NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out var number) => number,
             _ => throw new JsonException(),
         };
-        return double.IsFinite(value) ? value : throw new JsonException();
+        // Adding zero turns -0 into 0, which is what people see again.
+        return double.IsFinite(value) ? value + 0.0 : throw new JsonException();
     }
 
     public override void Write(Utf8JsonWriter writer, double value, JsonSerializerOptions options) => writer.WriteNumberValue(value);
+}
+
+/// <summary>Text that the database can hold and a program can be given: no NUL. The reader refuses halves of surrogate pairs.</summary>
+internal sealed class StorableText : JsonConverter<string>
+{
+    public const string Wanted = "text without NUL characters and halves of surrogate pairs";
+
+    public static bool Fits([System.Diagnostics.CodeAnalysis.NotNullWhen(true)] string? text) => text is not null && !text.Contains('\0');
+
+    public override string Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+        reader.TokenType == JsonTokenType.String ? Checked(reader.GetString()!) : throw new JsonException();
+
+    public override string ReadAsPropertyName(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => Checked(reader.GetString()!);
+
+    public override void Write(Utf8JsonWriter writer, string value, JsonSerializerOptions options) => writer.WriteStringValue(value);
+
+    public override void WriteAsPropertyName(Utf8JsonWriter writer, string value, JsonSerializerOptions options) => writer.WritePropertyName(value);
+
+    private static string Checked(string text) => text.Contains('\0') ? throw new JsonException() : text;
+}
+
+/// <summary>A time without offset would mean another moment on each machine that reads it.</summary>
+internal sealed class MomentWithOffset : JsonConverter<DateTimeOffset>
+{
+    public override DateTimeOffset Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+        reader.TokenType == JsonTokenType.String && reader.GetString() is { Length: > 6 } text && text.Contains('T') && (text[^1] == 'Z' || text[^6] is '+' or '-')
+            && reader.TryGetDateTimeOffset(out var moment) ? moment : throw new JsonException();
+
+    public override void Write(Utf8JsonWriter writer, DateTimeOffset value, JsonSerializerOptions options) => writer.WriteStringValue(value);
+}
+
+/// <summary>The words of an enumeration exactly as documented; the serializer's own converter also takes capitals, blanks and <c>gold,silver</c>.</summary>
+internal sealed class ExactWords : JsonConverterFactory
+{
+    public override bool CanConvert(Type typeToConvert) => typeToConvert.IsEnum;
+
+    public override JsonConverter CreateConverter(Type typeToConvert, JsonSerializerOptions options) =>
+        (JsonConverter)Activator.CreateInstance(typeof(Words<>).MakeGenericType(typeToConvert))!;
+
+    private sealed class Words<T> : JsonConverter<T> where T : struct, Enum
+    {
+        private static readonly Dictionary<string, T> Values = Enum.GetValues<T>().ToDictionary(Word, StringComparer.Ordinal);
+
+        public override T Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+            reader.TokenType == JsonTokenType.String && Values.TryGetValue(reader.GetString()!, out var value) ? value : throw new JsonException();
+
+        public override void Write(Utf8JsonWriter writer, T value, JsonSerializerOptions options) => writer.WriteStringValue(Word(value));
+
+        private static string Word(T value) => JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
+    }
+}
+
+/// <summary>A header that is there but empty stays empty, so that its validator sees it; MVC would take it for absent.</summary>
+internal sealed class EmptyHeadersStay : IDisplayMetadataProvider
+{
+    public void CreateDisplayMetadata(DisplayMetadataProviderContext context)
+    {
+        if (context.Attributes.OfType<FromHeaderAttribute>().Any())
+            context.DisplayMetadata.ConvertEmptyStringToNull = false;
+    }
 }
 
 /// <summary>Query values under their wire names: the parameter <c>deviceType</c> reads <c>device_type</c>.</summary>

@@ -122,12 +122,8 @@ internal static class OpenApiSetup
             foreach (var parameter in (operation.Parameters ?? []).OfType<OpenApiParameter>())
                 DescribeParameter(parameter, useCase.Request);
 
-            if (operation.RequestBody is OpenApiRequestBody { Content: { } content } && Examples.Bodies.TryGetValue(operation.OperationId!, out var example))
-            {
-                foreach (var media in content.Values.OfType<OpenApiMediaType>())
-                    media.Example = JsonNode.Parse(example);
-            }
-            if (context.MethodInfo.GetCustomAttribute<BinaryBodyAttribute>() is not null)
+            var binary = context.MethodInfo.GetCustomAttribute<BinaryBodyAttribute>() is not null;
+            if (binary)
             {
                 operation.RequestBody = Binary();
                 (operation.Parameters ??= []).Add(new OpenApiParameter
@@ -135,6 +131,11 @@ internal static class OpenApiSetup
                     Name = "Content-Range", In = ParameterLocation.Header, Schema = new OpenApiSchema { Type = JsonSchemaType.String },
                     Description = "Continues an upload: bytes first-last/total. The answer 202 carries in Upload-Offset where the next part starts.",
                 });
+            }
+            if (operation.RequestBody is OpenApiRequestBody { Content: { } content } && Examples.Bodies.TryGetValue(operation.OperationId!, out var example))
+            {
+                foreach (var media in content.Values.OfType<OpenApiMediaType>())
+                    media.Example = binary ? JsonValue.Create(example) : JsonNode.Parse(example);
             }
             AddErrors(operation, context, useCase);
         }
@@ -243,7 +244,9 @@ internal static class OpenApiSetup
                 if (!members.TryGetValue(property.Name, out var member))
                     continue;
                 var nullable = property.PropertyType.IsValueType ? Nullable.GetUnderlyingType(property.PropertyType) is not null : allows(property);
-                if (member is OpenApiSchema { Type: { } kinds } plain)
+                // A reference has no type of its own to which null could be added: it is null or the other.
+                var refers = member is OpenApiSchema { AllOf.Count: > 0 };
+                if (member is OpenApiSchema { Type: { } kinds } plain && !(nullable && refers))
                     plain.Type = nullable ? kinds | JsonSchemaType.Null : kinds & ~JsonSchemaType.Null;
                 else if (nullable)
                     members[property.Name] = new OpenApiSchema { Description = member.Description, OneOf = [new OpenApiSchema { Type = JsonSchemaType.Null }, .. (member as OpenApiSchema)?.AllOf ?? [member]] };
@@ -274,17 +277,12 @@ internal static class OpenApiSetup
                 return;
             DocComments.Describe(open, context, JsonSetup.Requests);
             Nulls.Mark(open, context, JsonSetup.Requests, p => p.IsSetNullable);
-            if (context.MemberInfo is not null || services.GetService(typeof(IValidator<>).MakeGenericType(context.Type)) is not IValidator validator)
+            if (context.MemberInfo is not null)
                 return;
-            foreach (var member in validator.CreateDescriptor().GetMembersWithValidators())
+            foreach (var (name, rule) in FieldLimits.Of(services, context.Type))
             {
-                if (open.Properties?.TryGetValue(WireNames.Of(member.Key), out var property) != true || property is not OpenApiSchema field)
-                    continue;
-                foreach (var (rule, options) in member)
-                {
-                    if (!options.HasCondition && !options.HasAsyncCondition)
-                        Limit(field, rule);
-                }
+                if (open.Properties?.TryGetValue(name, out var property) == true && property is OpenApiSchema field)
+                    Limit(field, rule);
             }
         }
 

@@ -26,7 +26,7 @@ public sealed record HeartbeatResult(bool Success, string DeviceId, bool Acknowl
 
 internal sealed class HeartbeatDeviceValidator : AbstractValidator<HeartbeatDeviceCommand>
 {
-    public HeartbeatDeviceValidator() => RuleFor(c => c.Battery).InclusiveBetween(0, 100).When(c => c.Battery is not null);
+    public HeartbeatDeviceValidator() => RuleFor(c => c.Battery).InclusiveBetween(0, 100);
 }
 
 internal sealed class HeartbeatDeviceHandler(IDeviceDirectory devices, CallerContext context, ITransactionScope transaction, TimeProvider time)

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using FluentValidation;
 using FogCompute.Application.Common.Messaging;
+using FogCompute.Application.Common.Pipeline;
 using FogCompute.Application.Common.Security;
 using FogCompute.Application.Identity.Contracts;
 using FogCompute.Application.IdleCompute.Contracts;
@@ -30,23 +31,35 @@ public sealed record RegisterDeviceCommand : ICommand<RegisterDeviceResult>
     /// <summary>0–100.</summary>
     public double? BatteryPercent { get; init; }
     public bool? IsCharging { get; init; }
+    /// <summary>1–200 characters.</summary>
     public string? Name { get; init; }
+    /// <summary>Operating system and processor, 1–200 characters.</summary>
     public string? Platform { get; init; }
+    /// <summary>MiB, 0–1 099 511 627 776.</summary>
     public long? DiskMb { get; init; }
+    /// <summary>0–64; default 0.</summary>
     public int? GpuCount { get; init; }
 
     /// <summary>Attempts at once, 1–1024; default: its cores.</summary>
     public int? Slots { get; init; }
+    /// <summary>Isolation levels it really offers; without any it runs builtin kernels only.</summary>
     public IReadOnlyList<Isolation>? Isolation { get; init; }
+    /// <summary>builtin, command, wasm, container: what it really runs.</summary>
     public IReadOnlyList<string>? PayloadKinds { get; init; }
+    /// <summary>Whether jobs may use the network; default false.</summary>
     public bool? NetworkAllowed { get; init; }
+    /// <summary>Free words, at most 32 of 1–64 characters.</summary>
     public IReadOnlyList<string>? Labels { get; init; }
+    /// <summary>1–64 characters.</summary>
     public string? Region { get; init; }
+    /// <summary>Operations per second of the reference kernel on one core, 0–1e15.</summary>
     public double? BenchmarkScore { get; init; }
+    /// <summary>0–100.</summary>
     public double? CpuGhz { get; init; }
 
     /// <summary>P-256 SubjectPublicKeyInfo, base64. A device without one cannot report results.</summary>
     public string? PublicKey { get; init; }
+    /// <summary>How long it may be offline before its leases count as lost, 0–86 400 s.</summary>
     public int? OfflineGraceSeconds { get; init; }
 }
 
@@ -64,29 +77,28 @@ internal sealed class RegisterDeviceValidator : AbstractValidator<RegisterDevice
 {
     public RegisterDeviceValidator()
     {
-        RuleFor(c => c.DeviceId).Must(IsDeviceId).WithMessage("must be 1–255 characters of A-Z a-z 0-9 . _ : -");
+        RuleFor(c => c.DeviceId).Length(1, 255).Must(DeviceIds.IsValid).WithMessage("must be 1–255 characters of A-Z a-z 0-9 . _ : -");
         RuleFor(c => c.DeviceType).IsInEnum();
         RuleFor(c => c.CpuCores).InclusiveBetween(1, 1024);
         RuleFor(c => c.MemoryMb).InclusiveBetween(1, 16_777_216);
-        RuleFor(c => c.BatteryPercent).InclusiveBetween(0, 100).When(c => c.BatteryPercent is not null);
-        RuleFor(c => c.Name).Length(1, 200).When(c => c.Name is not null);
-        RuleFor(c => c.Platform).Length(1, 200).When(c => c.Platform is not null);
-        RuleFor(c => c.DiskMb).InclusiveBetween(0, 1L << 40).When(c => c.DiskMb is not null);
-        RuleFor(c => c.GpuCount).InclusiveBetween(0, 64).When(c => c.GpuCount is not null);
-        RuleFor(c => c.Slots).InclusiveBetween(1, 1024).When(c => c.Slots is not null);
-        RuleForEach(c => c.Isolation).IsInEnum().When(c => c.Isolation is not null);
-        RuleFor(c => c.PayloadKinds).Must(k => k!.All(x => Protocol.PayloadKinds.All.Contains(x, StringComparer.Ordinal))).When(c => c.PayloadKinds is not null)
-            .WithMessage($"must be among {string.Join(", ", Protocol.PayloadKinds.All)}.");
-        RuleFor(c => c.Labels).Must(l => l!.Count <= 32 && l.All(x => x.Length is >= 1 and <= 64)).When(c => c.Labels is not null).WithMessage("at most 32 labels of 1–64 characters.");
-        RuleFor(c => c.Region).Length(1, 64).When(c => c.Region is not null);
-        RuleFor(c => c.BenchmarkScore).InclusiveBetween(0, 1e15).When(c => c.BenchmarkScore is not null);
-        RuleFor(c => c.CpuGhz).InclusiveBetween(0, 100).When(c => c.CpuGhz is not null);
-        RuleFor(c => c.OfflineGraceSeconds).InclusiveBetween(0, 86_400).When(c => c.OfflineGraceSeconds is not null);
+        RuleFor(c => c.BatteryPercent).InclusiveBetween(0, 100);
+        RuleFor(c => c.Name).OneLine(200);
+        RuleFor(c => c.Platform).OneLine(200);
+        RuleFor(c => c.DiskMb).InclusiveBetween(0, 1L << 40);
+        RuleFor(c => c.GpuCount).InclusiveBetween(0, 64);
+        RuleFor(c => c.Slots).InclusiveBetween(1, 1024);
+        RuleFor(c => c.Isolation).NoneTwice();
+        RuleFor(c => c.PayloadKinds).Must(k => k is null || k.All(x => Protocol.PayloadKinds.All.Contains(x, StringComparer.Ordinal)))
+            .WithMessage($"must be among {string.Join(", ", Protocol.PayloadKinds.All)}.").NoneTwice();
+        RuleFor(c => c.Labels).Words(32);
+        RuleFor(c => c.Region).OneLine(64);
+        RuleFor(c => c.BenchmarkScore).InclusiveBetween(0, 1e15);
+        RuleFor(c => c.CpuGhz).InclusiveBetween(0, 100);
+        RuleFor(c => c.OfflineGraceSeconds).InclusiveBetween(0, 86_400);
         RuleFor(c => c.PublicKey).Must(k => KeyOf(k!) is not null).When(c => c.PublicKey is not null).WithMessage("must be a P-256 public key: SubjectPublicKeyInfo in base64.");
     }
 
-    internal static bool IsDeviceId(string? id) =>
-        id is { Length: >= 1 and <= 255 } && id.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or ':' or '-');
+    private const string P256 = "1.2.840.10045.3.1.7";
 
     internal static byte[]? KeyOf(string text)
     {
@@ -97,7 +109,7 @@ internal sealed class RegisterDeviceValidator : AbstractValidator<RegisterDevice
         {
             using var key = ECDsa.Create();
             key.ImportSubjectPublicKeyInfo(buffer.AsSpan(0, length), out var read);
-            return read == length && key.KeySize == 256 ? buffer[..length] : null;
+            return read == length && key.ExportParameters(includePrivateParameters: false).Curve.Oid.Value == P256 ? buffer[..length] : null;
         }
         catch (CryptographicException)
         {

@@ -1,9 +1,12 @@
+using System.Linq.Expressions;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using FluentValidation;
 using FogCompute.Application.Artifacts.Contracts;
 using FogCompute.Application.Common.Messaging;
+using FogCompute.Application.Common.Pipeline;
 using FogCompute.Application.Common.Security;
+using FogCompute.Application.IdleCompute.Contracts;
 using FogCompute.Application.Scheduler.Contracts;
 using FogCompute.Application.Scheduler.Events;
 using FogCompute.Domain.Artifacts;
@@ -33,25 +36,28 @@ public sealed record SubmitJobCommand : ICommand<SubmitJobResult>, IIdempotentCo
     /// <summary>GPUs per task, 0–64.</summary>
     public double GpuRequired { get; init; }
 
-    /// <summary>Minutes per task, above 0 up to 10 080. Default 10.</summary>
+    /// <summary>Expected minutes per task, 0.001–10 080. Default 10.</summary>
     public double DurationEstimate { get; init; } = 10;
 
-    /// <summary>Size of the input data, MiB; added to the disk the device must have free.</summary>
+    /// <summary>Size of the input data, MiB, 0–16 777 216; added to the disk the device must have free.</summary>
     public double DataSizeMb { get; init; }
 
     /// <summary>What to run; without one the job runs <c>device-benchmark</c> on what it asked for.</summary>
     public PayloadSpec? Payload { get; init; }
+    /// <summary>At most 1024, each at a path of its own.</summary>
     public IReadOnlyList<InputSpec> Inputs { get; init; } = [];
 
-    /// <summary>Globs relative to the work folder.</summary>
+    /// <summary>Globs relative to the work folder, at most 64.</summary>
     public IReadOnlyList<string> Outputs { get; init; } = [];
     public ArraySpec? Array { get; init; }
+    /// <summary>Jobs of the same account that must complete first, at most 256.</summary>
     public IReadOnlyList<Guid> DependsOn { get; init; } = [];
     public LimitsSpec? Limits { get; init; }
 
     /// <summary>Weakest isolation accepted; default by payload: builtin process, command sandbox, wasm wasm.</summary>
     public Isolation? Isolation { get; init; }
     public NetworkNeed Network { get; init; } = NetworkNeed.None;
+    /// <summary>When the job expires; in the future, with offset.</summary>
     public DateTimeOffset? Deadline { get; init; }
 
     /// <summary>0–100, higher first.</summary>
@@ -60,7 +66,7 @@ public sealed record SubmitJobCommand : ICommand<SubmitJobResult>, IIdempotentCo
     /// <summary>Failures of the payload tolerated per task, 0–20.</summary>
     public int Retries { get; init; } = 3;
 
-    /// <summary>Highest quote accepted, credits.</summary>
+    /// <summary>Highest quote accepted, credits, 0.000001–1 000 000.</summary>
     public decimal? MaxPrice { get; init; }
 
     /// <summary>Whether equal inputs give equal outputs; false: one replica whatever the tier, and the job says so.</summary>
@@ -82,13 +88,13 @@ public sealed record ArraySpec
 
 public sealed record ConstraintsSpec
 {
-    /// <summary>Labels a device must all carry.</summary>
+    /// <summary>Labels a device must all carry; at most 32 of 1–64 characters.</summary>
     public IReadOnlyList<string> Labels { get; init; } = [];
 
-    /// <summary>Regions accepted.</summary>
+    /// <summary>Regions accepted; at most 32 of 1–64 characters.</summary>
     public IReadOnlyList<string> Regions { get; init; } = [];
 
-    /// <summary>Device ids never to use.</summary>
+    /// <summary>Device ids never to use, at most 256.</summary>
     public IReadOnlyList<string> ExcludeDevices { get; init; } = [];
 }
 
@@ -116,11 +122,12 @@ public sealed record SubmitJobResult
 
 internal sealed class SubmitJobValidator : AbstractValidator<SubmitJobCommand>
 {
-    private const long MiB = 1L << 20;
+    /// <summary>Where the key comes from, and so the name under which it is refused.</summary>
+    private const string IdempotencyKeyHeader = "Idempotency-Key";
 
     public SubmitJobValidator()
     {
-        RuleFor(c => c.Name).NotEmpty().MaximumLength(200).Must(name => !name.Any(char.IsControl)).WithMessage("must be 1–200 characters without control characters.");
+        RuleFor(c => c.Name).OneLine(200);
         RuleFor(c => c.SlaTier).IsInEnum();
         RuleFor(c => c.CpuRequired).InclusiveBetween(0.01, 1024);
         RuleFor(c => c.MemoryRequired).InclusiveBetween(1, 16_777_216);
@@ -129,66 +136,93 @@ internal sealed class SubmitJobValidator : AbstractValidator<SubmitJobCommand>
         RuleFor(c => c.DataSizeMb).InclusiveBetween(0, 16_777_216);
         RuleFor(c => c.Priority).InclusiveBetween(0, 100);
         RuleFor(c => c.Retries).InclusiveBetween(0, 20);
-        RuleFor(c => c.MaxPrice).InclusiveBetween(0.000001m, 1_000_000m).When(c => c.MaxPrice is not null);
-        RuleFor(c => c.Isolation).IsInEnum().When(c => c.Isolation is not null);
+        RuleFor(c => c.MaxPrice).InclusiveBetween(0.000001m, 1_000_000m);
+        RuleFor(c => c.Isolation).IsInEnum();
         RuleFor(c => c.Network).IsInEnum();
         RuleFor(c => c.PrivacyLevel).IsInEnum();
         RuleFor(c => c.PrivacyLevel).Equal(PrivacyLevel.Public).When(c => Enum.IsDefined(c.PrivacyLevel))
             .WithMessage("must be 'public': this pool has no onion circuits or mixnodes, and work is never sent on a weaker path than asked.");
-        RuleFor(c => c.IdempotencyKey).Length(1, 255).When(c => c.IdempotencyKey is not null);
-        RuleFor(c => c.Array!.Count).InclusiveBetween(1, 1_000_000).When(c => c.Array is not null);
-        RuleFor(c => c.DependsOn).Must(d => d.Count <= 256).WithMessage("at most 256 jobs.")
-            .Must(d => d.Distinct().Count() == d.Count).WithMessage("names a job twice.");
+        RuleFor(c => c.IdempotencyKey).Length(1, 255).WithName(IdempotencyKeyHeader).OverridePropertyName(IdempotencyKeyHeader);
+        RuleFor(c => c.DependsOn).Must(d => d.Count <= 256).WithMessage("at most 256 jobs.").NoneTwice();
         RuleFor(c => c.Inputs).Must(i => i.Count <= 1024).WithMessage("at most 1024 inputs.")
             .Must(i => i.Select(x => x.Path).Distinct(StringComparer.Ordinal).Count() == i.Count).WithMessage("two inputs have the same path.");
-        RuleForEach(c => c.Inputs).ChildRules(input =>
-        {
-            input.RuleFor(i => i.Path).Must(BeRelativePath).WithMessage("must be a relative path of at most 512 characters without '..', '\\' or empty parts.");
-            input.RuleFor(i => i.Sha256).Must(BeSha256).WithMessage("must be 64 lower-case hex digits.");
-        });
-        RuleFor(c => c.Outputs).Must(o => o.Count <= 64).WithMessage("at most 64 patterns.");
+        RuleForEach(c => c.Inputs).SetValidator(new InputValidator());
+        RuleFor(c => c.Outputs).Must(o => o.Count <= 64).WithMessage("at most 64 patterns.").NoneTwice();
         RuleForEach(c => c.Outputs).Must(BeRelativePath).WithMessage("must be a relative pattern of at most 512 characters without '..', '\\' or empty parts.");
-        When(c => c.Limits is not null, () =>
-        {
-            RuleFor(c => c.Limits!.QueueSeconds).InclusiveBetween(1, 31_536_000);
-            RuleFor(c => c.Limits!.StageInSeconds).InclusiveBetween(1, 86_400);
-            RuleFor(c => c.Limits!.WallSeconds).InclusiveBetween(1, 604_800);
-            RuleFor(c => c.Limits!.StageOutSeconds).InclusiveBetween(1, 86_400);
-            RuleFor(c => c.Limits!.MemoryBytes).InclusiveBetween(MiB, 1L << 44);
-            RuleFor(c => c.Limits!.DiskBytes).InclusiveBetween(0, 1L << 44);
-            RuleFor(c => c.Limits!.OutputBytes).InclusiveBetween(0, 1L << 40);
-            RuleFor(c => c.Limits!.Processes).InclusiveBetween(1, 4096);
-        });
-        When(c => c.Constraints is not null, () =>
-        {
-            RuleFor(c => c.Constraints!.Labels).Must(l => l.Count <= 32 && l.All(BeWord)).WithMessage("at most 32 labels of 1–64 characters.");
-            RuleFor(c => c.Constraints!.Regions).Must(l => l.Count <= 32 && l.All(BeWord)).WithMessage("at most 32 regions of 1–64 characters.");
-            RuleFor(c => c.Constraints!.ExcludeDevices).Must(l => l.Count <= 256 && l.All(d => d.Length is >= 1 and <= 255)).WithMessage("at most 256 device ids of 1–255 characters.");
-        });
-        When(c => c.Payload is not null, () => RuleFor(c => c.Payload!).SetValidator(new PayloadValidator()));
+        // Each null when it is not given.
+        RuleFor(c => c.Array!).SetValidator(new ArrayValidator());
+        RuleFor(c => c.Limits!).SetValidator(new LimitsValidator());
+        RuleFor(c => c.Constraints!).SetValidator(new ConstraintsValidator());
+        RuleFor(c => c.Payload!).SetValidator(new PayloadValidator());
         RuleFor(c => c.Network).Equal(NetworkNeed.None).When(c => c.Payload?.Kind == PayloadKinds.Wasm).WithMessage("a wasm payload has no network; use 'none'.");
     }
 
     internal static bool BeSha256(string? text) => text is { Length: 64 } && text.All(c => c is (>= '0' and <= '9') or (>= 'a' and <= 'f'));
 
-    private static bool BeWord(string text) => text.Length is >= 1 and <= 64 && !text.Any(char.IsControl);
-
-    private static bool BeRelativePath(string? path) =>
+    internal static bool BeRelativePath(string? path) =>
         path is { Length: >= 1 and <= 512 } && path[0] != '/' && !path.Contains('\\') && !path.Any(char.IsControl)
         && path.Split('/').All(part => part is not ("" or "." or ".."));
+}
+
+internal sealed class InputValidator : AbstractValidator<InputSpec>
+{
+    public InputValidator()
+    {
+        RuleFor(i => i.Path).Must(SubmitJobValidator.BeRelativePath).WithMessage("must be a relative path of at most 512 characters without '..', '\\' or empty parts.");
+        RuleFor(i => i.Sha256).Must(SubmitJobValidator.BeSha256).WithMessage("must be 64 lower-case hex digits.");
+    }
+}
+
+internal sealed class ArrayValidator : AbstractValidator<ArraySpec>
+{
+    public ArrayValidator() => RuleFor(a => a.Count).InclusiveBetween(1, 1_000_000);
+}
+
+internal sealed class LimitsValidator : AbstractValidator<LimitsSpec>
+{
+    public LimitsValidator()
+    {
+        RuleFor(l => l.QueueSeconds).InclusiveBetween(1, 31_536_000);
+        RuleFor(l => l.StageInSeconds).InclusiveBetween(1, 86_400);
+        RuleFor(l => l.WallSeconds).InclusiveBetween(1, 604_800);
+        RuleFor(l => l.StageOutSeconds).InclusiveBetween(1, 86_400);
+        RuleFor(l => l.MemoryBytes).InclusiveBetween(1L << 20, 1L << 44);
+        RuleFor(l => l.DiskBytes).InclusiveBetween(0, 1L << 44);
+        RuleFor(l => l.OutputBytes).InclusiveBetween(0, 1L << 40);
+        RuleFor(l => l.Processes).InclusiveBetween(1, 4096);
+    }
+}
+
+internal sealed class ConstraintsValidator : AbstractValidator<ConstraintsSpec>
+{
+    public ConstraintsValidator()
+    {
+        RuleFor(c => c.Labels).Words(32);
+        RuleFor(c => c.Regions).Words(32);
+        RuleFor(c => c.ExcludeDevices).Must(d => d.Count <= 256 && d.All(DeviceIds.IsValid)).WithMessage("at most 256 device ids: 1–255 characters of A-Z a-z 0-9 . _ : -").NoneTwice();
+    }
 }
 
 internal sealed class PayloadValidator : AbstractValidator<PayloadSpec>
 {
     public PayloadValidator()
     {
+        Only(p => p.Kernel, PayloadKinds.Builtin);
+        Only(p => p.Parameters, PayloadKinds.Builtin);
+        Only(p => p.Argv, PayloadKinds.Command);
+        Only(p => p.Module, PayloadKinds.Wasm);
+        Only(p => p.Args, PayloadKinds.Wasm);
+        Only(p => p.ReuseRunner, PayloadKinds.Wasm);
+        Only(p => p.Image, PayloadKinds.Container);
+        Only(p => p.Env, PayloadKinds.Command, PayloadKinds.Wasm, PayloadKinds.Container);
+        Only(p => p.Stdin, PayloadKinds.Command, PayloadKinds.Wasm);
         RuleFor(p => p.Kind).Must(k => PayloadKinds.All.Contains(k, StringComparer.Ordinal)).WithMessage($"must be one of {string.Join(", ", PayloadKinds.All)}.");
         RuleFor(p => p.Kernel).Must(k => k is not null && BuiltinKernels.All.Contains(k, StringComparer.Ordinal)).When(p => p.Kind == PayloadKinds.Builtin)
             .WithMessage($"a builtin payload names a kernel: {string.Join(", ", BuiltinKernels.All)}.");
-        RuleFor(p => p.Parameters).Must(v => v!.Count <= 32 && v.All(e => e.Key.Length <= 64 && double.IsFinite(e.Value))).When(p => p.Parameters is not null)
-            .WithMessage("at most 32 finite numbers with names of at most 64 characters.");
+        RuleFor(p => p.Parameters).Must(v => v!.Count <= 32 && v.All(e => e.Key.Length is >= 1 and <= 64 && double.IsFinite(e.Value))).When(p => p.Parameters is not null)
+            .WithMessage("at most 32 finite numbers with names of 1–64 characters.");
         RuleFor(p => p.Argv).Must(a => a is { Count: >= 1 and <= 256 } && a[0].Length > 0).When(p => p.Kind == PayloadKinds.Command)
-            .WithMessage("a command payload needs argv: the program and up to 255 arguments.");
+            .WithMessage("a command payload needs argv, 1–256 texts: the program and its arguments.");
         RuleFor(p => p.Argv).Must(a => a is null || (a.Sum(x => x.Length) <= 131_072 && !a.Any(x => x.Contains('\0'))))
             .WithMessage("at most 131072 characters altogether, none of them NUL.");
         RuleFor(p => p.Module).Must(SubmitJobValidator.BeSha256).When(p => p.Kind == PayloadKinds.Wasm)
@@ -197,9 +231,15 @@ internal sealed class PayloadValidator : AbstractValidator<PayloadSpec>
             .WithMessage("at most 256 arguments, 131072 characters altogether, none of them NUL.");
         RuleFor(p => p.Env).Must(e => e!.Count <= 128 && e.All(v => IsVariableName(v.Key) && v.Value.Length <= 32_768 && !v.Value.Contains('\0'))).When(p => p.Env is not null)
             .WithMessage("at most 128 variables; names are letters, digits and '_' (not beginning with a digit or FOG_), values at most 32768 characters without NUL.");
-        RuleFor(p => p.Stdin).MaximumLength(262_144).When(p => p.Stdin is not null);
+        RuleFor(p => p.Stdin).MaximumLength(262_144);
         RuleFor(p => p.Image).NotEmpty().MaximumLength(512).When(p => p.Kind == PayloadKinds.Container);
     }
+
+    /// <summary>A member that means nothing to the kind would be ignored without a word; it is refused. What is absent is null or false.</summary>
+    private void Only<T>(Expression<Func<PayloadSpec, T>> member, params string[] kinds) =>
+        RuleFor(member).Must(value => value is null or false)
+            .When(p => PayloadKinds.All.Contains(p.Kind, StringComparer.Ordinal) && !kinds.Contains(p.Kind, StringComparer.Ordinal))
+            .WithMessage(p => $"means nothing to a '{p.Kind}' payload; it belongs to {string.Join(", ", kinds)}.");
 
     private static bool IsVariableName(string name) =>
         name.Length is >= 1 and <= 128 && !char.IsAsciiDigit(name[0]) && name.All(c => char.IsAsciiLetterOrDigit(c) || c == '_')

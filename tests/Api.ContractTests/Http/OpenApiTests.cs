@@ -1,4 +1,6 @@
 using System.Net;
+using System.Net.Http.Headers;
+using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -12,7 +14,7 @@ namespace FogCompute.Api.ContractTests.Http;
 public sealed partial class OpenApiTests
 {
     /// <summary>
-    /// What an example needs before it can be sent: makes it and gives back the value of <c>{id}</c> and who sends it. Keyed by operationId;
+    /// What an example needs before it can be sent: makes it and gives back the value of the path's <c>{id}</c> and who sends it. Keyed by operationId;
     /// an operation without path parameters that the local operator may use needs no row.
     /// </summary>
     private static readonly Dictionary<string, Func<ApiServer, Task<(string Id, HttpClient Client)>>> Preparations = new(StringComparer.Ordinal)
@@ -22,6 +24,7 @@ public sealed partial class OpenApiTests
         ["DeliverLeases"] = DeviceAsync,
         ["RecordProgress"] = DeviceAsync,
         ["RecordReports"] = DeviceAsync,
+        ["UploadArtifact"] = server => Task.FromResult((Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Examples.Bodies["UploadArtifact"]))), server.Client)),
     };
 
     /// <summary>The device whose key signed the example of RecordReports.</summary>
@@ -38,13 +41,13 @@ public sealed partial class OpenApiTests
     private static readonly string[] OldNames = ["updated_at", "thermal_throttle"];
 
     private ApiServer _server = null!;
-    private JsonElement _document;
+    private ApiDocument _document = null!;
 
     [OneTimeSetUp]
     public async Task SetUp()
     {
         _server = await ApiServer.StartAsync();
-        _document = JsonDocument.Parse(await _server.Client.GetStringAsync("/openapi.json")).RootElement;
+        _document = await ApiDocument.OfAsync(_server);
     }
 
     [OneTimeTearDown]
@@ -54,12 +57,14 @@ public sealed partial class OpenApiTests
     {
         public bool IsPublic => Facts.GetProperty("description").GetString()!.StartsWith("Needs no identity", StringComparison.Ordinal);
         public string Permission => Facts.GetProperty("description").GetString()!.Split('`')[1];
+        public JsonElement? Body => Facts.TryGetProperty("requestBody", out var body) ? body.GetProperty("content").EnumerateObject().First().Value : null;
+        public string? BodyType => Facts.TryGetProperty("requestBody", out var body) ? body.GetProperty("content").EnumerateObject().First().Name : null;
         public JsonElement? JsonBody => Facts.TryGetProperty("requestBody", out var body) && body.GetProperty("content").TryGetProperty("application/json", out var json) ? json : null;
         public override string ToString() => $"{Id} ({Method} {Path})";
     }
 
     private IEnumerable<Operation> Operations =>
-        from path in _document.GetProperty("paths").EnumerateObject()
+        from path in _document.Root.GetProperty("paths").EnumerateObject()
         from operation in path.Value.EnumerateObject()
         where operation.Value.ValueKind == JsonValueKind.Object && operation.Value.TryGetProperty("operationId", out _)
         select new Operation(operation.Value.GetProperty("operationId").GetString()!, HttpMethod.Parse(operation.Name), path.Name, operation.Value);
@@ -69,8 +74,8 @@ public sealed partial class OpenApiTests
         var path = PathValue().Replace(operation.Path, m => values?.GetValueOrDefault(m.Groups[1].Value)
             ?? (m.Groups[1].Value == "sha256" ? new string('0', 64) : "0190f7a0-0000-7000-8000-000000000099"));
         using var request = new HttpRequestMessage(operation.Method, path);
-        if (operation.JsonBody is not null)
-            request.Content = ApiServer.Json(Examples.Bodies[operation.Id]);
+        if (operation.BodyType is { } type)
+            request.Content = new StringContent(Examples.Bodies[operation.Id], Encoding.UTF8) { Headers = { ContentType = MediaTypeHeaderValue.Parse(type) } };
         adjust?.Invoke(request);
         return await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
     }
@@ -90,7 +95,7 @@ public sealed partial class OpenApiTests
                 Assert.That(answers, Does.Contain("500").And.Contain("503"), operation.ToString());
                 if (!operation.IsPublic)
                     Assert.That(answers, Does.Contain("401").And.Contain("403"), operation.ToString());
-                if (operation.JsonBody is { } body)
+                if (operation.Body is { } body)
                     Assert.That(body.TryGetProperty("example", out _), Is.True, $"{operation}: add its body to src/Api/Http/Examples.cs");
             }
         }
@@ -100,11 +105,11 @@ public sealed partial class OpenApiTests
     [Test]
     public async Task Takes_every_example_as_it_stands()
     {
-        foreach (var operation in Operations.Where(o => o.JsonBody is not null))
+        foreach (var operation in Operations.Where(o => o.Body is not null))
         {
             Assert.That(operation.Path.Contains('{', StringComparison.Ordinal), Is.EqualTo(Preparations.ContainsKey(operation.Id)), $"{operation} needs a row in Preparations if and only if it has an id");
             var (id, client) = Preparations.TryGetValue(operation.Id, out var prepare) ? await prepare(_server) : ("", _server.Client);
-            using var answer = await CallAsync(operation, client, new Dictionary<string, string> { ["id"] = id });
+            using var answer = await CallAsync(operation, client, new Dictionary<string, string> { ["id"] = id, ["sha256"] = id });
             var text = await answer.Content.ReadAsStringAsync();
             Assert.That(answer.IsSuccessStatusCode, Is.True, $"{operation}: {(int)answer.StatusCode} {text}");
             var documented = operation.Facts.GetProperty("responses");
@@ -176,18 +181,42 @@ public sealed partial class OpenApiTests
         Assert.That(answers, Has.Member("expiresAt"));
     }
 
+    /// <summary>"type": "null" beside a reference says that the value is null and the other at once, which nothing is.</summary>
+    [Test]
+    public void Demands_nothing_impossible()
+    {
+        var impossible = new List<string>();
+        Walk(_document.Root, "");
+        Assert.That(impossible, Is.Empty);
+
+        void Walk(JsonElement element, string where)
+        {
+            if (element.ValueKind == JsonValueKind.Array)
+            {
+                foreach (var item in element.EnumerateArray())
+                    Walk(item, where + "[]");
+            }
+            if (element.ValueKind != JsonValueKind.Object)
+                return;
+            if (element.TryGetProperty("type", out var type) && type.ValueKind == JsonValueKind.String && type.GetString() == "null" && (element.TryGetProperty("allOf", out _) || element.TryGetProperty("$ref", out _)))
+                impossible.Add(where);
+            foreach (var member in element.EnumerateObject())
+                Walk(member.Value, $"{where}/{member.Name}");
+        }
+    }
+
     [Test]
     public void Carries_the_limits_of_the_validators()
     {
-        var schema = Resolve(Operations.Single(o => o.Id == "CreateApiKey").JsonBody!.Value.GetProperty("schema"));
+        var schema = _document.Resolve(Operations.Single(o => o.Id == "CreateApiKey").JsonBody!.Value.GetProperty("schema"));
         var name = schema.GetProperty("properties").GetProperty("name");
         var days = schema.GetProperty("properties").GetProperty("expires_in_days");
         using (Assert.EnterMultipleScope())
         {
             Assert.That(schema.GetProperty("required").EnumerateArray().Select(r => r.GetString()), Is.EqualTo(new[] { "name" }));
             Assert.That(schema.GetProperty("additionalProperties").GetBoolean(), Is.False);
-            Assert.That(Types(name), Is.EqualTo(new[] { "string" }));
-            Assert.That(Types(days), Is.EquivalentTo(new[] { "integer", "null" }));
+            Assert.That(ApiDocument.Types(name), Is.EqualTo(new[] { "string" }));
+            Assert.That(ApiDocument.Types(days), Is.EquivalentTo(new[] { "integer", "null" }));
             Assert.That(name.GetProperty("maxLength").GetInt32(), Is.EqualTo(64));
             Assert.That(days.GetProperty("minimum").GetInt32(), Is.EqualTo(1));
             Assert.That(days.GetProperty("maximum").GetInt32(), Is.EqualTo(3650));
@@ -243,24 +272,11 @@ public sealed partial class OpenApiTests
         return text.ToString();
     }
 
-    private JsonElement Resolve(JsonElement schema)
-    {
-        while (true)
-        {
-            if (schema.TryGetProperty("$ref", out var reference))
-                schema = _document.GetProperty("components").GetProperty("schemas").GetProperty(reference.GetString()!.Split('/').Last());
-            else if (schema.TryGetProperty("allOf", out var all) && all.GetArrayLength() == 1)
-                schema = all[0];
-            else
-                return schema;
-        }
-    }
-
     private void Collect(JsonElement schema, HashSet<string> names, HashSet<string> seen)
     {
         if (schema.TryGetProperty("$ref", out var reference) && !seen.Add(reference.GetString()!))
             return;
-        schema = Resolve(schema);
+        schema = _document.Resolve(schema);
         if (schema.TryGetProperty("properties", out var properties))
         {
             foreach (var property in properties.EnumerateObject())
@@ -279,11 +295,11 @@ public sealed partial class OpenApiTests
     /// <summary>The value has every required member, no undocumented one, and the documented types.</summary>
     private void AssertFits(JsonElement value, JsonElement schema, string where)
     {
-        var nullable = AllowsNull(schema);
-        schema = Resolve(schema);
+        var nullable = ApiDocument.AllowsNull(schema);
+        schema = _document.Resolve(schema);
         if (value.ValueKind == JsonValueKind.Null)
         {
-            Assert.That(nullable || AllowsNull(schema), Is.True, $"{where} is null, which is not documented");
+            Assert.That(nullable || ApiDocument.AllowsNull(schema), Is.True, $"{where} is null, which is not documented");
             return;
         }
         switch (value.ValueKind)
@@ -307,7 +323,7 @@ public sealed partial class OpenApiTests
                     AssertFits(item, schema.GetProperty("items"), where + "[]");
                 break;
             default:
-                var types = Types(schema);
+                var types = ApiDocument.Types(schema);
                 var actual = value.ValueKind switch
                 {
                     JsonValueKind.String => new[] { "string" },
@@ -318,12 +334,6 @@ public sealed partial class OpenApiTests
                 break;
         }
     }
-
-    private static string[] Types(JsonElement schema) => !schema.TryGetProperty("type", out var type) ? []
-        : type.ValueKind == JsonValueKind.Array ? [.. type.EnumerateArray().Select(t => t.GetString()!)] : [type.GetString()!];
-
-    private static bool AllowsNull(JsonElement schema) => Types(schema).Contains("null")
-        || (schema.TryGetProperty("oneOf", out var one) && one.EnumerateArray().Any(AllowsNull));
 
     [GeneratedRegex(@"\{([a-z0-9_]+)\}", RegexOptions.NonBacktracking | RegexOptions.IgnoreCase)]
     private static partial Regex PathValue();
