@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Globalization;
 using FogCompute.Node.Execution.Outputs;
 
 namespace FogCompute.Node.State;
@@ -5,6 +7,9 @@ namespace FogCompute.Node.State;
 /// <summary>The agent's folder on disk and the lock that makes it the folder of one process.</summary>
 public sealed class StateFolder : IDisposable
 {
+    private const int MostSpare = 64;
+    private readonly ConcurrentBag<string> _spare = [];
+    private long _spares;
     private readonly FileStream _lock;
 
     private StateFolder(string root, FileStream held)
@@ -21,6 +26,29 @@ public sealed class StateFolder : IDisposable
 
     /// <summary>Private folder of an attempt's payload; exists only while it is staged or runs.</summary>
     public string Work(Guid attempt) => Path.Combine(Root, "work", attempt.ToString("D"));
+
+    /// <summary>Creates the work folder of an attempt: an empty one of an attempt before under a new name, or a new one.</summary>
+    public void CreateWork(Guid attempt)
+    {
+        if (!_spare.TryTake(out var spare))
+            Directory.CreateDirectory(Work(attempt));
+        else
+            Directory.Move(spare, Work(attempt));
+    }
+
+    /// <summary>Removes a work folder. One that is empty is kept for a later attempt: file systems are slow at making what they have just deleted.</summary>
+    public void RemoveWork(Guid attempt)
+    {
+        var folder = Work(attempt);
+        if (_spare.Count >= MostSpare || !WorkFolders.IsEmpty(folder))
+        {
+            WorkFolders.Remove(folder);
+            return;
+        }
+        var spare = Path.Combine(Root, "work", "spare-" + Interlocked.Increment(ref _spares).ToString(CultureInfo.InvariantCulture));
+        Directory.Move(folder, spare);
+        _spare.Add(spare);
+    }
 
     /// <summary>stdout and stderr of an attempt.</summary>
     public string Logs(Guid attempt) => Path.Combine(Root, "logs", attempt.ToString("D"));

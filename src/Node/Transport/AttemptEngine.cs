@@ -26,7 +26,7 @@ internal sealed class AttemptEngine : IDisposable
 
     /// <summary>A sandbox that is not done in this time counts as started.</summary>
     private static readonly TimeSpan StartTakes = TimeSpan.FromMilliseconds(50);
-    private static readonly int MostStarting = 2 * Environment.ProcessorCount;
+    private static readonly int MostStarting = Environment.ProcessorCount;
 
     private readonly Offer _offer;
     private readonly StateFolder _folder;

@@ -43,7 +43,7 @@ internal sealed class AttemptRun(AttemptEngine engine, StateFolder folder, Journ
         finally
         {
             if (!attempt.IsTrivial)
-                TryDelete(work);
+                RemoveWork(attempt);
         }
     }
 
@@ -61,7 +61,7 @@ internal sealed class AttemptRun(AttemptEngine engine, StateFolder folder, Journ
         using var both = CancellationTokenSource.CreateLinkedTokenSource(stop, limit.Token);
         try
         {
-            Directory.CreateDirectory(work);
+            folder.CreateWork(attempt.Id);
             await artifacts.StageAsync(lease.Inputs, attempt.Id, work, both.Token);
             if (lease.Payload is { Kind: PayloadKinds.Wasm, Module: { } sha })
                 module.Artifact = await artifacts.AcquireAsync(sha, attempt.Id, both.Token);
@@ -153,7 +153,7 @@ internal sealed class AttemptRun(AttemptEngine engine, StateFolder folder, Journ
         };
         var pending = new PendingReport(report, files, finished.AddSeconds(lease.Limits.StageOutSeconds ?? 600));
         if (!attempt.IsTrivial)
-            TryDelete(work);
+            RemoveWork(attempt);
         if (files.Count == 0)
         {
             engine.Finish(attempt, pending);
@@ -231,15 +231,19 @@ internal sealed class AttemptRun(AttemptEngine engine, StateFolder folder, Journ
     }
 
     /// <summary>Removes a folder of an attempt; what cannot be removed now is logged and goes at the next start.</summary>
-    public void TryDelete(string folder)
+    public void TryDelete(string path) => Tidy(path, () => WorkFolders.Remove(path));
+
+    private void RemoveWork(LiveAttempt attempt) => Tidy(folder.Work(attempt.Id), () => folder.RemoveWork(attempt.Id));
+
+    private void Tidy(string path, Action remove)
     {
         try
         {
-            WorkFolders.Remove(folder);
+            remove();
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            log.Warning("leftover", $"A work folder could not be removed now; the next start removes it: {error.Message}", ("folder", folder));
+            log.Warning("leftover", $"A folder could not be removed now; the next start removes it: {error.Message}", ("folder", path));
         }
     }
 }

@@ -6,7 +6,7 @@ namespace FogCompute.Node.Transport;
 
 /// <summary>
 /// Sends the reports of finished attempts: the first at once, those that follow together (at most 256), after a pause in proportion to the time the
-/// control plane took for the one before. So batches form by themselves, and grow as it gets busier. A report is repeated until it is answered.
+/// control plane took for the one before, or as soon as they are many. So batches form by themselves, and grow as it gets busier. A report is repeated until it is answered.
 /// </summary>
 internal sealed class ReportSender(ControlPlaneClient client, Journal journal, Contact contact, TimeProvider clock, Random random, NodeLog log)
 {
@@ -16,8 +16,12 @@ internal sealed class ReportSender(ControlPlaneClient client, Journal journal, C
     private const int MostTailCharacters = 1 << 20;
 
     /// <summary>The pause after a request: this many times as long as the request took, but never longer than the limit.</summary>
-    private const int PauseFactor = 2;
-    private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(100);
+    private const int PauseFactor = 4;
+    private static readonly TimeSpan PauseLook = TimeSpan.FromMilliseconds(10);
+
+    /// <summary>This many are worth a request of their own: the pause ends.</summary>
+    private const int FullBatch = 64;
+    private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(250);
 
     private readonly Channel<LiveAttempt> _finished = Channel.CreateUnbounded<LiveAttempt>(new UnboundedChannelOptions { SingleReader = true });
     private int _unsent;
@@ -51,8 +55,8 @@ internal sealed class ReportSender(ControlPlaneClient client, Journal journal, C
                     if (left is null && !await _finished.Reader.WaitToReadAsync(stop))
                         return;
                     var pause = TimeSpan.FromTicks(Math.Min(took.Ticks * PauseFactor, LongestPause.Ticks)) - clock.GetElapsedTime(sent);
-                    if (pause > TimeSpan.Zero)
-                        await Task.Delay(pause, clock, stop);
+                    for (; pause > TimeSpan.Zero && Unsent < FullBatch; pause -= PauseLook)
+                        await Task.Delay(pause < PauseLook ? pause : PauseLook, clock, stop);
                     left = Fill(batch, left);
                 }
                 // What is reported must be on disk first. Results of trivial kernels need no disk: they can be had again.

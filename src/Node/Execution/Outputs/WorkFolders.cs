@@ -26,6 +26,15 @@ public static class WorkFolders
         }
     }
 
+    /// <summary>Whether the folder exists with nothing in it.</summary>
+    public static bool IsEmpty(string folder)
+    {
+        if (!Directory.Exists(folder))
+            return false;
+        OpenUp(folder);
+        return !Directory.EnumerateFileSystemEntries(folder).Any();
+    }
+
     /// <summary>What the folder takes on disk: allocated blocks, each hard-linked file once, and 256 bytes for every entry so that empty files count too; <see cref="long.MaxValue"/> when it is nested too deep to be looked at.</summary>
     internal static long AllocatedBytes(string folder, CancellationToken stop)
     {

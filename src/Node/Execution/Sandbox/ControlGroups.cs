@@ -1,9 +1,44 @@
+using System.Buffers.Text;
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using Microsoft.Win32.SafeHandles;
 
 namespace FogCompute.Node.Execution.Sandbox;
+
+/// <summary>
+/// One file of a control group, kept open: read and written by the dozen for every attempt, and finding it again would cost several times as much as what it says.
+/// </summary>
+internal sealed class GroupFile(string path) : IDisposable
+{
+    private readonly SafeFileHandle _file = File.OpenHandle(path, FileMode.Open, IsWritable(path) ? FileAccess.ReadWrite : FileAccess.Read, FileShare.ReadWrite);
+
+    /// <summary>The number that is the whole content; what is no number (<c>max</c>) is the largest.</summary>
+    public long Number()
+    {
+        Span<byte> buffer = stackalloc byte[64];
+        var text = buffer[..RandomAccess.Read(_file, buffer, 0)];
+        return Utf8Parser.TryParse(text, out long value, out _) ? value : long.MaxValue;
+    }
+
+    /// <summary>A value in a file of lines "key value"; 0 when the key is not there.</summary>
+    public long Field(ReadOnlySpan<byte> key)
+    {
+        Span<byte> buffer = stackalloc byte[2048];
+        ReadOnlySpan<byte> text = buffer[..RandomAccess.Read(_file, buffer, 0)];
+        foreach (var line in text.Split((byte)'\n'))
+            if (text[line] is var words && words.Length > key.Length && words[key.Length] == ' ' && words.StartsWith(key) && Utf8Parser.TryParse(words[(key.Length + 1)..], out long value, out _))
+                return value;
+        return 0;
+    }
+
+    public void Write(ReadOnlySpan<byte> text) => RandomAccess.Write(_file, text, 0);
+
+    public void Dispose() => _file.Dispose();
+
+    private static bool IsWritable(string path) => !OperatingSystem.IsWindows() && (File.GetUnixFileMode(path) & UnixFileMode.UserWrite) != UnixFileMode.None;
+}
 
 /// <summary>What an attempt used so far. Counters count from the start of the attempt.</summary>
 internal readonly record struct GroupUsage(long MemoryBytes, long PeakBytes, TimeSpan Cpu, long OutOfMemoryKills, long RefusedForks);
@@ -252,11 +287,15 @@ internal abstract class ControlGroups : IDisposable
             new GroupV1(own.ToDictionary(pair => pair.Key, pair => Directory.CreateDirectory(Path.Combine(pair.Value, name)).FullName));
     }
 
-    private sealed class GroupV1(Dictionary<string, string> folders) : ControlGroup
+    private sealed class GroupV1(Dictionary<string, string> folders) : ControlGroup, IDisposable
     {
         private readonly string _memory = folders["memory"];
         private readonly string _pids = folders["pids"];
-        private readonly string? _cpu = folders.GetValueOrDefault("cpuacct");
+        private readonly GroupFile _usage = new(Path.Combine(folders["memory"], "memory.usage_in_bytes"));
+        private readonly GroupFile _peak = new(Path.Combine(folders["memory"], "memory.max_usage_in_bytes"));
+        private readonly GroupFile _outOfMemory = new(Path.Combine(folders["memory"], "memory.oom_control"));
+        private readonly GroupFile _events = new(Path.Combine(folders["pids"], "pids.events"));
+        private readonly GroupFile? _cpu = folders.TryGetValue("cpuacct", out var accounts) ? new GroupFile(Path.Combine(accounts, "cpuacct.usage")) : null;
 
         public override IReadOnlyList<string> EntryFiles { get; } =
             [.. folders.OrderBy(pair => pair.Key == "memory" ? 0 : 1).Select(pair => Path.Combine(pair.Value, "cgroup.procs"))];
@@ -268,7 +307,7 @@ internal abstract class ControlGroups : IDisposable
             // A group is mostly used again under the same limits; then only the peak has to be forgotten.
             if (_limits == (memoryBytes, processes))
             {
-                File.WriteAllText(Path.Combine(_memory, "memory.max_usage_in_bytes"), "0");
+                _peak.Write("0"u8);
                 return;
             }
             string plain = Path.Combine(_memory, "memory.limit_in_bytes"), withSwap = Path.Combine(_memory, "memory.memsw.limit_in_bytes");
@@ -279,7 +318,7 @@ internal abstract class ControlGroups : IDisposable
             File.WriteAllText(plain, value);
             if (File.Exists(withSwap))
                 File.WriteAllText(withSwap, value);
-            File.WriteAllText(Path.Combine(_memory, "memory.max_usage_in_bytes"), "0");
+            _peak.Write("0"u8);
             File.WriteAllText(Path.Combine(_pids, "pids.max"), processes.ToString(CultureInfo.InvariantCulture));
             _limits = (memoryBytes, processes);
         }
@@ -290,13 +329,25 @@ internal abstract class ControlGroups : IDisposable
         public override bool IsUnused => Number(Path.Combine(_pids, "pids.current")) == 0;
 
         protected override GroupUsage Read() => new(
-            Number(Path.Combine(_memory, "memory.usage_in_bytes")),
-            Number(Path.Combine(_memory, "memory.max_usage_in_bytes")),
-            _cpu is null ? TimeSpan.Zero : TimeSpan.FromTicks(Number(Path.Combine(_cpu, "cpuacct.usage")) / 100),
-            Field(Path.Combine(_memory, "memory.oom_control"), "oom_kill"),
-            Field(Path.Combine(_pids, "pids.events"), "max"));
+            _usage.Number(),
+            _peak.Number(),
+            _cpu is null ? TimeSpan.Zero : TimeSpan.FromTicks(_cpu.Number() / 100),
+            _outOfMemory.Field("oom_kill"u8),
+            _events.Field("max"u8));
 
-        public override bool TryRemove() => folders.Values.Aggregate(true, (all, folder) => TryRemove(folder) && all);
+        public override bool TryRemove()
+        {
+            if (!folders.Values.Aggregate(true, (all, folder) => TryRemove(folder) && all))
+                return false;
+            Dispose();
+            return true;
+        }
+
+        public void Dispose()
+        {
+            foreach (var file in (ReadOnlySpan<GroupFile?>)[_usage, _peak, _outOfMemory, _events, _cpu])
+                file?.Dispose();
+        }
     }
 
     private sealed class GroupsV2(string own) : ControlGroups

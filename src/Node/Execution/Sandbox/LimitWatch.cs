@@ -31,9 +31,12 @@ internal sealed class LimitWatch(SandboxProcess process, string workFolder, Sand
         _lastWalk = time.GetTimestamp();
         for (var look = 1; ; look++)
         {
+            // Most attempts end before the first look: that is no exception.
+            await Task.Delay(TimeSpan.FromMilliseconds(QuickLook), time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (stop.IsCancellationRequested)
+                return;
             try
             {
-                await Task.Delay(TimeSpan.FromMilliseconds(QuickLook), time, stop);
                 Exceeded = Disk(look % LooksPerRound == 0, stop) ?? (!process.HasGroup || look % LooksPerRound == 0 ? Processes(process.Measure(), running: true) : null);
             }
             catch (OperationCanceledException)

@@ -57,11 +57,11 @@ internal sealed class SandboxHost : IAsyncDisposable
     private const uint UserCount = 256;
     private const int UnprivilegedUser = 1000;
 
-    // bwrap twice (outside and as init inside): they count in the group but are not the payload's.
+    // bwrap twice (outside and as init inside) and the launcher: they count in the group but are not the payload's.
     private const int OwnProcesses = 2;
     private static readonly int MostIdleLaunchers = 4 * Environment.ProcessorCount;
     private static readonly TimeSpan _launcherIdle = TimeSpan.FromMinutes(1);
-    private const long OwnMemory = 4 << 20;
+    private const long OwnMemory = 6 << 20;
 
     private readonly string _home;
     private readonly TimeProvider _time;
@@ -232,7 +232,7 @@ internal sealed class SandboxHost : IAsyncDisposable
         if (launcher.Process.User is { } user)
             WorkFolders.GiveTo(spec.WorkFolder, user);
         var baseline = launcher.Process.Mark();
-        launcher.Process.Limit(baseline + spec.Limits.MemoryBytes + OwnMemory, spec.Limits.Processes + OwnProcesses + Launcher.OwnProcesses);
+        launcher.Process.Limit(spec.Limits.MemoryBytes + OwnMemory, spec.Limits.Processes + OwnProcesses + Launcher.OwnProcesses);
         int? processes = !launcher.Process.HasGroup && launcher.Process.User is not null ? spec.Limits.Processes + OwnProcesses : null;
         return launcher.StartAsync(Options(spec, ownNetwork: false), input, [.. SandboxCommand(launcher.Process.User, spec), .. spec.Command], Blocks(spec), processes, baseline);
     }

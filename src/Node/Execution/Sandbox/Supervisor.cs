@@ -42,7 +42,8 @@ internal sealed class Supervisor : IAsyncDisposable
         _watch = new LimitWatch(process, workFolder, new SandboxLimits(limits.MemoryBytes, limits.Processes, limits.DiskBytes), memoryBaseline, process.Disk, time);
         _watching = _watch.RunAsync(_ended.Token);
         var left = limits.Wall - time.GetElapsedTime(start);
-        _expiry = new CancellationTokenSource(left > TimeSpan.Zero ? left : TimeSpan.Zero, time);
+        // Timers count in whole milliseconds; nobody gets less than the limit.
+        _expiry = new CancellationTokenSource(left > TimeSpan.Zero ? left + TimeSpan.FromMilliseconds(1) : TimeSpan.Zero, time);
         _onExpiry = _expiry.Token.UnsafeRegister(_ => End(Results.TimedOut(limits.Wall)), null);
         _onStop = stop.UnsafeRegister(_ => End(Results.Cancelled()), null);
     }
@@ -90,7 +91,8 @@ internal sealed class Supervisor : IAsyncDisposable
 
     private async Task StopWatchingAsync()
     {
-        await _ended.CancelAsync();
+        // Synchronously: the only one who listens is the delay of the watch.
+        _ended.Cancel();
         await _watching;
     }
 
