@@ -1,20 +1,45 @@
-using System.Diagnostics;
-using FogCompute.Domain.Scheduler.Placement.Evolution;
-using FogCompute.Domain.UnitTests.Scheduler.Evolution;
+using System.Text.Json;
+using FogCompute.Nsga2;
 
-foreach (var problem in TestProblem.All)
-foreach (var s in new[]{SurvivalStrategy.Crowding, SurvivalStrategy.ReferencePoints, SurvivalStrategy.Hypervolume})
+// ./dev bench nsga2 [speed|quality]: without a word both. The last line of output is one JSON object with the figures and "pass".
+var what = args.Length == 0 ? "all" : args[0];
+if (what is not ("all" or "speed" or "quality"))
 {
-    var hv = new List<double>(); var igd=new List<double>(); var ms=new List<double>();
-    for (ulong seed = 1; seed <= 31; seed++)
-    {
-        using var loop = Evolve.Reals(problem, new EvolutionSettings { Seed = seed, Survival = s }, TimeProvider.System);
-        loop.Start();
-        var w = Stopwatch.GetTimestamp();
-        for (var i = 0; i < 249; i++) loop.Step();
-        ms.Add(Stopwatch.GetElapsedTime(w).TotalMilliseconds);
-        hv.Add(problem.Hypervolume(loop.Objectives)); igd.Add(problem.Igd(loop.Objectives));
-    }
-    hv.Sort(); igd.Sort(); ms.Sort();
-    Console.WriteLine($"{problem.Name} {s}: hv {hv[15]:F4} [{hv[0]:F4} {hv[30]:F4}] igd {igd[15]:F4} ms {ms[15]:F2} min {ms[0]:F2}");
+    Console.Error.WriteLine($"There is no part '{what}' of this benchmark. Use: speed, quality, or nothing for both.");
+    return 2;
 }
+
+var speed = new List<SpeedRow>();
+if (what is "all" or "speed")
+{
+    using var peer = await Peer.StartAsync(Path.Combine(AppContext.BaseDirectory, "peer", "bin"));
+    Console.WriteLine("Speed: milliseconds per generation, one thread, medians; peer: pagmo2 nsga2 (C++)");
+    Console.WriteLine("problem  population x generations   ours     peer     ratio   aim    hypervolume: ours  peer");
+    foreach (var row in Speed.Measure(peer))
+    {
+        speed.Add(row);
+        Console.WriteLine(
+            $"{row.Problem,-8} {row.Population,10} x {row.Generations,-11} {row.OurMilliseconds,8:F3} {row.PeerMilliseconds,8:F3} {row.Ratio,8:F1} {row.Aim,6:F1} {row.OurHypervolume,17:F4} {row.PeerHypervolume,7:F4}  {Verdict(row.Pass)}");
+    }
+    Console.WriteLine();
+}
+
+var quality = new List<QualityRow>();
+if (what is "all" or "quality")
+{
+    Console.WriteLine("Quality: 31 seeds, population 100, 25 000 evaluations, medians; reference: medians of a reference library");
+    Console.WriteLine("problem  selection         hypervolume [quartiles]        reference  floor     IGD     reference");
+    foreach (var row in Quality.Measure())
+    {
+        quality.Add(row);
+        Console.WriteLine(
+            $"{row.Problem,-8} {row.Selection,-17} {row.Hypervolume,8:F4}  [{row.LowerQuartile:F4} {row.UpperQuartile:F4}] {row.ReferenceHypervolume,12:F4} {row.Floor,9:F4} {row.Igd,9:F4} {row.ReferenceIgd,9:F4}  {Verdict(row.Pass)}");
+    }
+    Console.WriteLine();
+}
+
+var pass = speed.TrueForAll(row => row.Pass) && quality.TrueForAll(row => row.Pass);
+Console.WriteLine(JsonSerializer.Serialize(new { benchmark = "nsga2", speed, quality, pass }, JsonSerializerOptions.Web));
+return pass ? 0 : 1;
+
+static string Verdict(bool pass) => pass ? "ok" : "MISSED";

@@ -12,7 +12,7 @@ public enum SurvivalStrategy
     /// <summary>NSGA-III: an even share for each of a lattice of directions.</summary>
     ReferencePoints,
 
-    /// <summary>Those that together dominate most volume (as SMS-EMOA); the best fronts, at more time per generation.</summary>
+    /// <summary>Those that together dominate most volume (as SMS-EMOA); the best fronts; affordable up to four objectives.</summary>
     Hypervolume,
 }
 

@@ -15,17 +15,22 @@ namespace FogCompute.Domain.Scheduler.Placement.Evolution;
 public sealed class Hypervolume
 {
     private readonly Level[] _levels;
-    private double[] _staircaseX = [];
-    private double[] _staircaseY = [];
+    private double[] _staircaseX;
+    private double[] _staircaseY;
 
     /// <param name="objectiveCount">1 or more.</param>
-    public Hypervolume(int objectiveCount)
+    /// <param name="capacity">Points for which memory is set aside now; more is taken when needed.</param>
+    public Hypervolume(int objectiveCount, int capacity = 0)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(objectiveCount);
         ObjectiveCount = objectiveCount;
         _levels = new Level[objectiveCount + 1];
         for (var dimension = 0; dimension <= objectiveCount; dimension++)
+        {
             _levels[dimension] = new Level();
+            _levels[dimension].Reserve(capacity, dimension);
+        }
+        (_staircaseX, _staircaseY) = (new double[capacity], new double[capacity]);
     }
 
     public int ObjectiveCount { get; }
