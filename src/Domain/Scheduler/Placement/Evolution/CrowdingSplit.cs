@@ -1,39 +1,23 @@
 namespace FogCompute.Domain.Scheduler.Placement.Evolution;
 
 /// <summary>
-/// NSGA-II's choice within a front: those with the largest crowding distance. With two objectives they are not all dropped at once by distances
-/// measured before (which tears holes where neighbours fall together) but one by one, the most crowded first, its neighbours measured anew.
-/// Source: Kukkonen and Deb, "Improved pruning of non-dominated solutions based on crowding distance for bi-objective optimization problems",
-/// CEC 2006. Cost: O(n log n) with a heap for two objectives; one sort for more.
+/// NSGA-II's choice within a front: those with most room around them, by <see cref="CrowdingPruning"/>. Whole fronts are only measured, for the
+/// tournament.
 /// </summary>
-internal sealed class CrowdingSplit(int capacity) : IFrontSplit
+internal sealed class CrowdingSplit(int capacity, int objectiveCount) : IFrontSplit
 {
     private readonly CrowdingDistance _crowding = new(capacity);
-    private readonly TwoObjectivePruning _pruning = new(capacity);
-    private readonly double[] _keys = new double[capacity];
+    private readonly CrowdingPruning _pruning = new(capacity, objectiveCount);
 
     public void Split(NonDominatedSort sort, ReadOnlySpan<double> objectives, int wholeFronts, int room, Span<double> diversity, Xoshiro256 random)
     {
-        var fronts = room > 0 ? wholeFronts + 1 : wholeFronts;
-        var twoObjectives = sort.ObjectiveCount == 2;
-        if (!twoObjectives || fronts > sort.FeasibleFrontCount)
-            _crowding.Measure(sort, objectives, fronts, diversity);
-        for (var front = 0; front < fronts; front++)
-        {
-            var rows = sort.Front(front);
-            var keep = front == wholeFronts ? room : rows.Length;
-            if (twoObjectives && front < sort.FeasibleFrontCount)
-                _pruning.Prune(rows, keep, objectives, diversity);
-            else if (keep < rows.Length)
-                KeepLeastCrowded(rows, diversity);
-        }
-    }
-
-    private void KeepLeastCrowded(Span<int> rows, ReadOnlySpan<double> diversity)
-    {
-        var keys = _keys.AsSpan(0, rows.Length);
-        for (var i = 0; i < rows.Length; i++)
-            keys[i] = -diversity[rows[i]];
-        keys.Sort(rows);
+        // Feasible fronts of two objectives need no further sorting to be measured one by one; all others are measured together.
+        var measured = objectiveCount == 2 && wholeFronts <= sort.FeasibleFrontCount;
+        if (!measured)
+            _crowding.Measure(sort, objectives, wholeFronts, diversity);
+        for (var front = 0; measured && front < wholeFronts; front++)
+            _pruning.Prune(sort, front, sort.Front(front).Length, objectives, diversity);
+        if (room > 0)
+            _pruning.Prune(sort, wholeFronts, room, objectives, diversity);
     }
 }

@@ -161,7 +161,7 @@ public sealed class EvolutionLoop<TGene> : IDisposable
     {
         SurvivalStrategy.ReferencePoints => new ReferencePointSplit(2 * _size, _objectiveCount, ReferencePoints.ForPopulation(_objectiveCount, _size)),
         SurvivalStrategy.Hypervolume => new HypervolumeSplit(2 * _size, _objectiveCount),
-        _ => new CrowdingSplit(2 * _size),
+        _ => new CrowdingSplit(2 * _size, _objectiveCount),
     });
 
     private EvolutionEnd? Limit(TimeSpan withOneMore) =>
