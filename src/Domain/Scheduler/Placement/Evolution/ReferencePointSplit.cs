@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics;
+
 namespace FogCompute.Domain.Scheduler.Placement.Evolution;
 
 /// <summary>
@@ -14,15 +16,21 @@ internal sealed class ReferencePointSplit : IFrontSplit
     /// <summary>An extent below this is taken for flat.</summary>
     private const double Flat = 1e-12;
 
+    private const int Lanes = 8;
+
     private readonly int _objectiveCount;
     private readonly int _directionCount;
+
+    // Unit vectors, objective by objective (objectives × stride), the last vector of eight filled up with null directions.
     private readonly double[] _directions;
+    private readonly int _stride;
     private readonly double[] _ideal;
     private readonly double[] _worst;
     private readonly double[] _extremes;
     private readonly double[] _extents;
     private readonly double[] _matrix;
     private readonly double[] _point;
+    private readonly int[] _order;
     private readonly int[] _nearest;
     private readonly double[] _distance;
     private readonly int[] _survivors;
@@ -35,7 +43,11 @@ internal sealed class ReferencePointSplit : IFrontSplit
     {
         _objectiveCount = objectiveCount;
         _directionCount = referencePoints.Length / objectiveCount;
-        _directions = UnitDirections(referencePoints, objectiveCount);
+        _stride = (_directionCount + Lanes - 1) / Lanes * Lanes;
+        _directions = UnitDirections(referencePoints, objectiveCount, _stride);
+        _order = new int[_directionCount];
+        for (var direction = 0; direction < _directionCount; direction++)
+            _order[direction] = direction;
         _ideal = new double[objectiveCount];
         _ideal.AsSpan().Fill(double.PositiveInfinity);
         _worst = new double[objectiveCount];
@@ -83,17 +95,17 @@ internal sealed class ReferencePointSplit : IFrontSplit
         FillNiches(front, room, random);
     }
 
-    private static double[] UnitDirections(ReadOnlySpan<double> points, int objectiveCount)
+    private static double[] UnitDirections(ReadOnlySpan<double> points, int objectiveCount, int stride)
     {
-        var directions = points.ToArray();
-        for (var at = 0; at < directions.Length; at += objectiveCount)
+        var directions = new double[objectiveCount * stride];
+        for (var direction = 0; direction * objectiveCount < points.Length; direction++)
         {
-            var direction = directions.AsSpan(at, objectiveCount);
+            var point = points.Slice(direction * objectiveCount, objectiveCount);
             var squares = 0.0;
-            foreach (var part in direction)
+            foreach (var part in point)
                 squares += part * part;
-            foreach (ref var part in direction)
-                part /= Math.Sqrt(squares);
+            for (var m = 0; m < objectiveCount; m++)
+                directions[m * stride + direction] = point[m] / Math.Sqrt(squares);
         }
         return directions;
     }
@@ -199,14 +211,24 @@ internal sealed class ReferencePointSplit : IFrontSplit
             _point[m] = (objectives[row * _objectiveCount + m] - _ideal[m]) / _extents[m];
             squares += _point[m] * _point[m];
         }
-        // Distance² to a ray = |x|² − (x·d)²: the nearest has the largest projection.
-        var (nearest, longest) = (0, double.NegativeInfinity);
-        for (var direction = 0; direction < _directionCount; direction++)
+        // Distance² to a ray = |x|² − (x·d)²: the nearest has the largest projection. No coordinate is negative, so a null direction never wins
+        // against a real one, which comes first.
+        var bests = Vector512.Create(double.NegativeInfinity);
+        var where = Vector512<long>.Zero;
+        for (var first = 0; first < _stride; first += Lanes)
         {
-            var projection = 0.0;
+            var projections = Vector512<double>.Zero;
             for (var m = 0; m < _objectiveCount; m++)
-                projection += _point[m] * _directions[direction * _objectiveCount + m];
-            if (projection > longest)
+                projections += _point[m] * Vector512.LoadUnsafe(ref _directions[0], (nuint)(m * _stride + first));
+            var longer = Vector512.GreaterThan(projections, bests);
+            bests = Vector512.ConditionalSelect(longer, projections, bests);
+            where = Vector512.ConditionalSelect(longer.AsInt64(), Vector512.Create((long)first), where);
+        }
+        var (nearest, longest) = (int.MaxValue, double.NegativeInfinity);
+        for (var lane = 0; lane < Lanes; lane++)
+        {
+            var (direction, projection) = ((int)where[lane] + lane, bests[lane]);
+            if (projection > longest || (projection == longest && direction < nearest))
                 (nearest, longest) = (direction, projection);
         }
         _nearest[row] = nearest;
@@ -215,10 +237,12 @@ internal sealed class ReferencePointSplit : IFrontSplit
 
     private void FillNiches(Span<int> front, int room, Xoshiro256 random)
     {
+        // A random order of directions, fixed for this generation, breaks ties.
+        random.Shuffle(_order);
         // Chosen rows are marked by complement and moved to the front of the front at the end.
         for (var placed = 0; placed < room; placed++)
         {
-            var direction = EmptiestDirection(random);
+            var direction = EmptiestDirection();
             var chosen = _survivors[direction] == 0 ? TakeNearest(direction, front) : TakeAny(direction, random);
             _survivors[direction]++;
             _candidates[direction]--;
@@ -235,20 +259,16 @@ internal sealed class ReferencePointSplit : IFrontSplit
         }
     }
 
-    /// <summary>One of the directions with candidates that have fewest survivors, each with equal chance.</summary>
-    private int EmptiestDirection(Xoshiro256 random)
+    /// <summary>The first in order of the directions with candidates that have fewest survivors.</summary>
+    private int EmptiestDirection()
     {
-        var (best, ties) = (-1, 0);
-        for (var direction = 0; direction < _directionCount; direction++)
+        var (emptiest, fewest) = (-1, int.MaxValue);
+        foreach (var direction in _order)
         {
-            if (_candidates[direction] == 0 || (best >= 0 && _survivors[direction] > _survivors[best]))
-                continue;
-            if (best < 0 || _survivors[direction] < _survivors[best])
-                (best, ties) = (direction, 1);
-            else if (random.NextBelow(++ties) == 0)
-                best = direction;
+            if (_survivors[direction] < fewest && _candidates[direction] > 0)
+                (emptiest, fewest) = (direction, _survivors[direction]);
         }
-        return best;
+        return emptiest;
     }
 
     private int TakeNearest(int direction, ReadOnlySpan<int> front)
