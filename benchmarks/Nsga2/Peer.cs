@@ -27,7 +27,7 @@ internal sealed class Peer : IDisposable
             if (compiler.ExitCode != 0)
                 throw new InvalidOperationException($"g++ ended with {compiler.ExitCode} (see above), so there is no peer to compare with. ./dev bench nsga2 installs what it needs on Debian: g++ and libpagmo-dev.");
         }
-        return new Peer(Process.Start(new ProcessStartInfo(binary) { RedirectStandardInput = true, RedirectStandardOutput = true })!);
+        return new Peer(Process.Start(new ProcessStartInfo(binary) { RedirectStandardInput = true, RedirectStandardOutput = true, UseShellExecute = false })!);
     }
 
     public Outcome Run(string problem, int population, int generations, int seed)

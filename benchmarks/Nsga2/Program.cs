@@ -14,12 +14,12 @@ if (what is "all" or "speed")
 {
     using var peer = await Peer.StartAsync(Path.Combine(AppContext.BaseDirectory, "peer", "bin"));
     Console.WriteLine("Speed: milliseconds per generation, one thread, medians; peer: pagmo2 nsga2 (C++)");
-    Console.WriteLine("problem  population x generations   ours     peer     ratio   aim    hypervolume: ours  peer");
+    Console.WriteLine("problem  selection        population x generations   ours     peer     ratio   aim    hypervolume: ours  peer");
     foreach (var row in Speed.Measure(peer))
     {
         speed.Add(row);
         Console.WriteLine(
-            $"{row.Problem,-8} {row.Population,10} x {row.Generations,-11} {row.OurMilliseconds,8:F3} {row.PeerMilliseconds,8:F3} {row.Ratio,8:F1} {row.Aim,6:F1} {row.OurHypervolume,17:F4} {row.PeerHypervolume,7:F4}  {Verdict(row.Pass)}");
+            $"{row.Problem,-8} {row.Selection,-15} {row.Population,11} x {row.Generations,-11} {row.OurMilliseconds,8:F3} {row.PeerMilliseconds,8:F3} {row.Ratio,8:F1} {row.Aim,6:F1} {row.OurHypervolume,17:F4} {row.PeerHypervolume,7:F4}  {Verdict(row.Pass)}");
     }
     Console.WriteLine();
 }

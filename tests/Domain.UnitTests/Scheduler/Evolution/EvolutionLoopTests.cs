@@ -161,6 +161,28 @@ public sealed class EvolutionLoopTests
         Assert.That((result.Generations, result.EndedBy), Is.EqualTo((3, EvolutionEnd.Generations)));
     }
 
+    [Test]
+    public void Several_threads_evaluate_at_the_same_time()
+    {
+        // The first two batches wait for each other: one thread alone would wait in vain.
+        using var both = new CountdownEvent(2);
+        var met = 0;
+        var problem = new Line
+        {
+            OnEvaluate = calls =>
+            {
+                if (calls > 2)
+                    return;
+                both.Signal();
+                if (both.Wait(TimeSpan.FromSeconds(30)))
+                    Interlocked.Increment(ref met);
+            },
+        };
+        using var loop = Evolve.Reals(problem, new EvolutionSettings { Population = 40, Threads = 2 }, TimeProvider.System);
+        loop.Start();
+        Assert.That(met, Is.EqualTo(2));
+    }
+
     [TestCase(1)]
     [TestCase(4)]
     public void A_failing_evaluation_reaches_the_caller(int threads)

@@ -11,8 +11,8 @@ namespace FogCompute.Domain.Scheduler.Placement.Evolution;
 /// <para>
 /// Fronts and distances of the survivors are those of the joint sorting: leaving out dominated rows changes no front before them, so
 /// nothing is sorted twice. The population lives in flat arrays, parents first, children behind; a surviving child moves into the place of
-/// a dead parent. A generation allocates nothing (nor does it with several threads). Chance is drawn on the calling thread only, so a seed
-/// gives the same run for any number of threads.
+/// a dead parent. A generation allocates nothing (with several threads only what the thread pool's queue takes). Chance is drawn on the
+/// calling thread only, so a seed gives the same run for any number of threads.
 /// </para>
 /// <para>Use: <see cref="Run"/> for everything, or <see cref="Start"/> and then <see cref="Step"/> as often as wanted. Not thread-safe.</para>
 /// </summary>

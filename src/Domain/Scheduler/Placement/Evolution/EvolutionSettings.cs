@@ -30,7 +30,7 @@ public sealed record EvolutionSettings
 
     /// <summary>
     /// Wall-clock time; null: no such limit. A generation is not begun when the longest one so far would no longer fit, so the budget is kept
-    /// unless a single generation is unusually slow. A run that ends by its budget depends on the machine; all others on the seed only.
+    /// unless a single generation is unusually slow. How far a run comes that ends by its budget depends on the machine.
     /// </summary>
     public TimeSpan? Budget { get; init; }
 
@@ -39,6 +39,10 @@ public sealed record EvolutionSettings
     /// <summary>Threads that evaluate, the caller's included. The result is the same for any number.</summary>
     public int Threads { get; init; } = 1;
 
+    /// <summary>
+    /// Same seed, same run. Assignments repeat on every machine; real genes on machines with the same vector instructions, whose exp and ln may
+    /// differ in the last bit from those of others.
+    /// </summary>
     public ulong Seed { get; init; } = 1;
 
     internal SurvivalStrategy StrategyFor(int objectives) => Survival switch
