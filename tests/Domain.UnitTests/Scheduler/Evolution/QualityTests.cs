@@ -3,25 +3,26 @@ using FogCompute.Domain.Scheduler.Placement.Evolution;
 namespace FogCompute.Domain.UnitTests.Scheduler.Evolution;
 
 /// <summary>
-/// Fronts found on problems whose true fronts are known: population 100, 25 000 evaluations. The floors are a reference library's medians of 31
-/// seeds less what a median of five may differ; a broken operator or selection falls far below them. All 31 seeds: ./dev bench nsga2.
+/// Fronts found on problems whose true fronts are known: population 100, 25 000 evaluations. The floors are our medians of 31 seeds less what a
+/// median of five may differ: tight enough to see a wrong distribution index or mutation rate, and far above what is left without one of
+/// the operators. All 31 seeds, beside a reference library: ./dev bench nsga2.
 /// </summary>
 public sealed class QualityTests
 {
     private static readonly TestCaseData[] Floors =
     [
-        new("ZDT1", SurvivalStrategy.Crowding, 0.6601),
-        new("ZDT2", SurvivalStrategy.Crowding, 0.3268),
-        new("ZDT3", SurvivalStrategy.Crowding, 0.5146),
-        new("ZDT4", SurvivalStrategy.Crowding, 0.6500),
-        new("ZDT6", SurvivalStrategy.Crowding, 0.3895),
-        new("DTLZ2", SurvivalStrategy.Crowding, 0.3620),
+        new("ZDT1", SurvivalStrategy.Crowding, 0.6606),
+        new("ZDT2", SurvivalStrategy.Crowding, 0.3271),
+        new("ZDT3", SurvivalStrategy.Crowding, 0.5147),
+        new("ZDT4", SurvivalStrategy.Crowding, 0.6520),
+        new("ZDT6", SurvivalStrategy.Crowding, 0.3900),
+        new("DTLZ2", SurvivalStrategy.Crowding, 0.3715),
         new("DTLZ2", SurvivalStrategy.ReferencePoints, 0.4090),
         new("DTLZ2", SurvivalStrategy.Hypervolume, 0.4240),
     ];
 
     [TestCaseSource(nameof(Floors))]
-    public void Fronts_come_as_near_as_those_of_the_reference_library(string name, SurvivalStrategy strategy, double floor)
+    public void Fronts_come_as_near_as_they_should(string name, SurvivalStrategy strategy, double floor)
     {
         var problem = TestProblem.All.Single(p => p.Name == name);
         var seeds = strategy == SurvivalStrategy.Hypervolume ? 1 : 5;
