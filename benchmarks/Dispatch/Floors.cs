@@ -51,11 +51,11 @@ internal static partial class Floors
 
     /// <summary>The sandbox that the agent gives a command, as a shell would start it: same namespaces, file systems and change of user.</summary>
     public const string SameSandbox = "bwrap --unshare-pid --unshare-ipc --unshare-uts --unshare-cgroup-try --unshare-net --die-with-parent --new-session --hostname fog "
-        + "--cap-drop ALL --cap-add CAP_SETUID --cap-add CAP_SETGID --cap-add CAP_SETPCAP "
+        + "--cap-drop ALL --cap-add CAP_SETUID --cap-add CAP_SETGID "
         + "--ro-bind /usr /usr --symlink usr/bin /bin --symlink usr/sbin /sbin --symlink usr/lib /lib --symlink usr/lib64 /lib64 --ro-bind /etc /etc "
         + "--proc /proc --dev /dev --perms 1777 --size 16777216 --tmpfs /tmp --perms 1777 --size 16777216 --tmpfs /dev/shm --bind /tmp /work "
         + "--remount-ro /dev --remount-ro / --chdir /work --clearenv --setenv PATH /usr/bin:/bin "
-        + "setpriv --reuid 1990000000 --regid 1990000000 --clear-groups --inh-caps=-all --ambient-caps=-all --bounding-set=-all --";
+        + "setpriv --reuid 1990000000 --regid 1990000000 --clear-groups --inh-caps=-all --";
 
     /// <summary><c>true</c> in the sandbox per second, started by <paramref name="parallel"/> shell loops.</summary>
     public static async Task<double> BareSandboxPerSecondAsync(string sandbox, int parallel, int count, CancellationToken cancel)

@@ -276,7 +276,7 @@ internal sealed class SandboxHost : IAsyncDisposable
         if (user is { } id)
         {
             var text = id.ToString(CultureInfo.InvariantCulture);
-            return [.. bubblewrap, _setpriv!, "--reuid", text, "--regid", text, "--clear-groups", "--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all", "--"];
+            return [.. bubblewrap, _setpriv!, "--reuid", text, "--regid", text, "--clear-groups", "--inh-caps=-all", "--"];
         }
         return Groups is null && CountsProcessesPerNamespace
             ? [.. bubblewrap, "/bin/sh", "-c", InnerScript, "fog-limit", (spec.Limits.Processes + OwnProcesses).ToString(CultureInfo.InvariantCulture)]
@@ -326,7 +326,7 @@ internal sealed class SandboxHost : IAsyncDisposable
             options.AddRange(["--seccomp", "5"]);
         if (Native.IsRoot)
             // What setpriv needs to become somebody else; it keeps none of them.
-            options.AddRange(["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--cap-add", "CAP_SETPCAP"]);
+            options.AddRange(["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]);
         else
             options.AddRange(["--unshare-user", "--uid", $"{UnprivilegedUser}", "--gid", $"{UnprivilegedUser}"]);
 
