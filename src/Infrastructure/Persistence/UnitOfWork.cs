@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using System.Security.Cryptography;
 using FogCompute.Application.Common.Messaging;
 using FogCompute.Domain.Common;
 using Microsoft.EntityFrameworkCore;
@@ -10,7 +11,7 @@ namespace FogCompute.Infrastructure.Persistence;
 /// <summary>One READ COMMITTED transaction per command: rows are locked explicitly where the rules need it.</summary>
 internal sealed class UnitOfWork(FogDbContext db) : IUnitOfWork
 {
-    private const int Attempts = 5;
+    private const int Attempts = 8;
 
     public Task FlushAsync(CancellationToken cancel) => db.SaveChangesAsync(cancel);
 
@@ -33,8 +34,10 @@ internal sealed class UnitOfWork(FogDbContext db) : IUnitOfWork
             }
             catch (Exception failure) when (DatabaseFailures.IsContention(failure) && attempt < Attempts)
             {
-                // Another transaction won; ours has had no effect, so it starts over with fresh eyes.
+                // Another transaction won; ours has had no effect, so it starts over with fresh eyes, after a moment by chance: those who lost
+                // together must not meet again.
                 db.ChangeTracker.Clear();
+                await Task.Delay(RandomNumberGenerator.GetInt32(5 << attempt), cancel);
             }
             catch (Exception failure) when (failure is not FogException && DatabaseFailures.IsOutage(failure))
             {

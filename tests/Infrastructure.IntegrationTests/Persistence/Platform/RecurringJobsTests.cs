@@ -139,8 +139,14 @@ public sealed class RecurringJobsTests
         {
             var now = Interlocked.Increment(ref inFlight);
             InterlockedMax(ref most, now);
-            await Task.Delay(5, cancel);
-            Interlocked.Decrement(ref inFlight);
+            try
+            {
+                await Task.Delay(5, cancel);
+            }
+            finally
+            {
+                Interlocked.Decrement(ref inFlight);
+            }
             return new TestAnswer(default, 0);
         };
         using var first = await StartAsync(one, [Job("j", TimeSpan.FromMilliseconds(20), "go")]);
