@@ -45,7 +45,7 @@ public sealed class StateFolder : IDisposable
             WorkFolders.Remove(folder);
             return;
         }
-        var spare = Path.Combine(Root, "work", "spare-" + Interlocked.Increment(ref _spares).ToString(CultureInfo.InvariantCulture));
+        var spare = Path.Combine(Root, "spare", Interlocked.Increment(ref _spares).ToString(CultureInfo.InvariantCulture));
         Directory.Move(folder, spare);
         _spare.Add(spare);
     }
@@ -65,7 +65,7 @@ public sealed class StateFolder : IDisposable
         {
             Directory.CreateDirectory(root);
             MakePrivate(root);
-            foreach (var name in (string[])["work", "logs", "outbox", "cache", "executor"])
+            foreach (var name in (string[])["work", "spare", "logs", "outbox", "cache", "executor"])
                 Directory.CreateDirectory(Path.Combine(root, name));
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
@@ -86,10 +86,10 @@ public sealed class StateFolder : IDisposable
     /// <summary>Removes folders of attempts that nobody knows any more (left by a crash).</summary>
     public void RemoveLeftovers(IReadOnlySet<Guid> known)
     {
-        foreach (var kind in (string[])["work", "logs", "outbox"])
+        foreach (var kind in (string[])["work", "spare", "logs", "outbox"])
             foreach (var folder in Directory.EnumerateDirectories(Path.Combine(Root, kind)))
                 // Work folders always go: an attempt that is resumed starts from the beginning in a fresh one.
-                if (kind == "work" || !Guid.TryParse(Path.GetFileName(folder), out var id) || !known.Contains(id))
+                if (kind is "work" or "spare" || !Guid.TryParse(Path.GetFileName(folder), out var id) || !known.Contains(id))
                     WorkFolders.Remove(folder);
     }
 

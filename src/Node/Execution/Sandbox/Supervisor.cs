@@ -42,8 +42,8 @@ internal sealed class Supervisor : IAsyncDisposable
         _watch = new LimitWatch(process, workFolder, new SandboxLimits(limits.MemoryBytes, limits.Processes, limits.DiskBytes), memoryBaseline, process.Disk, time);
         _watching = _watch.RunAsync(_ended.Token);
         var left = limits.Wall - time.GetElapsedTime(start);
-        // Timers count in whole milliseconds; nobody gets less than the limit.
-        _expiry = new CancellationTokenSource(left > TimeSpan.Zero ? left + TimeSpan.FromMilliseconds(1) : TimeSpan.Zero, time);
+        // Timers cut to whole milliseconds and may be one early; nobody gets less than the limit.
+        _expiry = new CancellationTokenSource(left > TimeSpan.Zero ? TimeSpan.FromMilliseconds(Math.Ceiling(left.TotalMilliseconds) + 2) : TimeSpan.Zero, time);
         _onExpiry = _expiry.Token.UnsafeRegister(_ => End(Results.TimedOut(limits.Wall)), null);
         _onStop = stop.UnsafeRegister(_ => End(Results.Cancelled()), null);
     }
