@@ -109,7 +109,7 @@ internal sealed class CrashTests : Scenario
     [Test]
     public async Task Killed_while_a_task_runs_and_back_only_after_it_has_ended()
     {
-        var submitted = await Pool.Client.SubmitAsync(new JobRequest { Name = "ended-meanwhile", Payload = JobRequest.Sleep(1), Constraints = OnAgents, Deterministic = false });
+        var submitted = await Pool.Client.SubmitAsync(new JobRequest { Name = "ended-meanwhile", Payload = JobRequest.Sleep(3), Constraints = OnAgents, Deterministic = false });
         var running = await Pool.AttemptAsync(submitted.JobId, "running");
         await Pool.Plane.KillAsync();
         var agent = _agents.Single(a => a.Id == running.Device);
@@ -121,13 +121,18 @@ internal sealed class CrashTests : Scenario
     [Test]
     public async Task Killed_while_an_output_is_uploaded()
     {
-        // 36 MB: some hundred milliseconds of upload.
+        // 36 MB: a tenth of a second of upload and more.
         var submitted = await Pool.Client.SubmitAsync(new JobRequest
         {
             Name = "uploading", Payload = JobRequest.Tile(across: 1, pixels: 6000), Outputs = ["*.pgm"], Constraints = OnAgents, Deterministic = false, MemoryRequired = 256,
         });
-        await Pool.AttemptAsync(submitted.JobId, "uploading");
-        await Pool.Plane.KillAndRestartAsync();
+        // The state "uploading" may pass between two looks at it; an unfinished upload in the store cannot pass unseen when nothing waits in between.
+        var unfinished = Path.Combine(Pool.Plane.Home, "artifacts", "partial");
+        var arriving = Task.Run(() => SpinWait.SpinUntil(() => Directory.Exists(unfinished) && Directory.EnumerateFiles(unfinished, "*.part", SearchOption.AllDirectories).Any(p => new FileInfo(p) is { Exists: true, Length: > 0 }), Wait.Patience));
+        Assert.That(await arriving, Is.True, "an upload arrives");
+        await Pool.Plane.KillAsync();
+        Assert.That(Directory.EnumerateFiles(unfinished, "*.part", SearchOption.AllDirectories), Is.Not.Empty, "it was killed before the upload was complete");
+        await Pool.Plane.StartAsync();
         var job = await EndsWellAsync(submitted.JobId, attempts: 1);
         var file = job.Result!.Outputs.Single();
         var content = await Pool.Client.DownloadAsync(file.Sha256);
