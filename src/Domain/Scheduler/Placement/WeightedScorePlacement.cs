@@ -12,7 +12,7 @@ public sealed class WeightedScorePlacement : IPlacementEngine
     /// <summary>Taken off the rank (not the score) of a device whose owner already holds a replica of the task, where the tier prefers distinct owners: more than any score.</summary>
     private const double SameOwnerPenalty = 2;
 
-    public PlacementOutcome Place(PlacementProblem problem)
+    public PlacementOutcome Place(PlacementProblem problem, CancellationToken cancel = default)
     {
         var devices = problem.Devices;
         var free = new FreeCapacity[devices.Count];
