@@ -92,6 +92,24 @@ COMMENT ON TABLE identity.accounts IS 'Billing and authorisation principals';
 
 COMMENT ON COLUMN identity.accounts.address IS 'Public ledger address, fog1 followed by 38 characters of base32';
 
+CREATE TABLE idle_compute.device_presence (
+    device_id text NOT NULL,
+    observed_seconds double precision[] NOT NULL,
+    present_seconds double precision[] NOT NULL,
+    departures double precision[] NOT NULL,
+    present boolean NOT NULL,
+    observed_at timestamp with time zone NOT NULL,
+    CONSTRAINT device_presence_departures_check CHECK ((cardinality(departures) = 168)),
+    CONSTRAINT device_presence_observed_seconds_check CHECK ((cardinality(observed_seconds) = 168)),
+    CONSTRAINT device_presence_present_seconds_check CHECK ((cardinality(present_seconds) = 168))
+);
+
+COMMENT ON TABLE idle_compute.device_presence IS 'When devices were there, per hour of the week (UTC, Monday 00:00 first): what placement learns availability from';
+
+COMMENT ON COLUMN idle_compute.device_presence.observed_seconds IS 'Seconds the device was looked at in that hour of the week; weeks ago fade with a half-life of four weeks';
+
+COMMENT ON COLUMN idle_compute.device_presence.departures IS 'How often it was there at one look and gone at the next';
+
 CREATE TABLE idle_compute.devices (
     id text NOT NULL,
     account_id uuid NOT NULL,
@@ -262,6 +280,7 @@ CREATE TABLE scheduler.jobs (
     started_at timestamp with time zone,
     finished_at timestamp with time zone,
     sla_met boolean,
+    run_ms bigint NOT NULL,
     CONSTRAINT jobs_check CHECK ((((tasks_succeeded + tasks_failed) + tasks_cancelled) <= task_count)),
     CONSTRAINT jobs_dependencies_left_check CHECK ((dependencies_left >= 0)),
     CONSTRAINT jobs_task_count_check CHECK (((task_count >= 1) AND (task_count <= 1000000)))
@@ -272,6 +291,29 @@ COMMENT ON TABLE scheduler.jobs IS 'What requesters asked for; task counters are
 COMMENT ON COLUMN scheduler.jobs.specification IS 'Payload, inputs and output globs exactly as agents get them';
 
 COMMENT ON COLUMN scheduler.jobs.quote_micro IS 'Micro-credits for the whole job; the hold is each task''s quote × 1.1';
+
+COMMENT ON COLUMN scheduler.jobs.run_ms IS 'Sum over succeeded tasks of the mean measured wall milliseconds of their accepted attempts';
+
+CREATE TABLE scheduler.passes (
+    id uuid NOT NULL,
+    at timestamp with time zone NOT NULL,
+    took_ms double precision NOT NULL,
+    tasks integer NOT NULL,
+    slots integer NOT NULL,
+    devices integer NOT NULL,
+    placed integer NOT NULL,
+    unplaced integer NOT NULL,
+    generations integer NOT NULL,
+    evaluations bigint NOT NULL,
+    search_ms double precision NOT NULL,
+    hypervolume double precision NOT NULL,
+    convergence double precision NOT NULL,
+    chosen integer NOT NULL,
+    front jsonb NOT NULL,
+    jobs uuid[] NOT NULL
+);
+
+COMMENT ON TABLE scheduler.passes IS 'Placement passes that searched a Pareto front, with the front; kept for seven days';
 
 CREATE TABLE scheduler.tasks (
     job_id uuid NOT NULL,
@@ -469,6 +511,9 @@ ALTER TABLE ONLY identity.accounts
 ALTER TABLE ONLY identity.accounts
     ADD CONSTRAINT accounts_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY idle_compute.device_presence
+    ADD CONSTRAINT device_presence_pkey PRIMARY KEY (device_id);
+
 ALTER TABLE ONLY idle_compute.devices
     ADD CONSTRAINT devices_key_hash_key UNIQUE (key_hash);
 
@@ -498,6 +543,9 @@ ALTER TABLE ONLY scheduler.job_dependencies
 
 ALTER TABLE ONLY scheduler.jobs
     ADD CONSTRAINT jobs_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY scheduler.passes
+    ADD CONSTRAINT passes_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY scheduler.tasks
     ADD CONSTRAINT tasks_pkey PRIMARY KEY (job_id, index);
@@ -555,6 +603,8 @@ CREATE INDEX jobs_account ON scheduler.jobs USING btree (account_id, id);
 
 CREATE INDEX jobs_open ON scheduler.jobs USING btree (priority DESC, submitted_at, id) WHERE (state = ANY (ARRAY['Admitted'::text, 'Running'::text, 'Paused'::text]));
 
+CREATE INDEX passes_at ON scheduler.passes USING btree (at);
+
 CREATE INDEX tasks_open ON scheduler.tasks USING btree (job_id, index) WHERE (open_slots > 0);
 
 CREATE INDEX holds_open ON tokenomics.holds USING btree (owner) WHERE (state = 'Open'::text);
@@ -585,6 +635,9 @@ ALTER TABLE ONLY artifacts.grants
 
 ALTER TABLE ONLY identity.access_keys
     ADD CONSTRAINT access_keys_account_id_fkey FOREIGN KEY (account_id) REFERENCES identity.accounts(id);
+
+ALTER TABLE ONLY idle_compute.device_presence
+    ADD CONSTRAINT device_presence_device_id_fkey FOREIGN KEY (device_id) REFERENCES idle_compute.devices(id);
 
 ALTER TABLE ONLY idle_compute.devices
     ADD CONSTRAINT devices_account_id_fkey FOREIGN KEY (account_id) REFERENCES identity.accounts(id);

@@ -61,6 +61,12 @@ public sealed class SchedulerController(IDispatcher dispatcher) : ControllerBase
         return new EmptyResult();
     }
 
+    [HttpGet("passes/{id:guid}")]
+    public Task<PlacementPassDetail> GetPlacementPass(Guid id, CancellationToken cancel) => dispatcher.SendAsync(new GetPlacementPassQuery(id), cancel);
+
+    [HttpGet("passes/latest")]
+    public Task<PlacementPassDetail> GetLatestPlacementPass(CancellationToken cancel) => dispatcher.SendAsync(new GetLatestPlacementPassQuery(), cancel);
+
     [HttpGet("nodes")]
     public Task<NodeList> ListNodes(CancellationToken cancel) => dispatcher.SendAsync(new ListNodesQuery(), cancel);
 

@@ -41,9 +41,26 @@ internal sealed class GetDeviceWhyHandler(IIdleComputeDb db, IPlacementPool pool
             return new DeviceWhy(device.Id, state, "no_work", "Ready, but no job waits for a device.", [new WhyReason("no_work", "The queue is empty.", 0)]);
         var refusals = open.Select(j => HardFilter.Explain(new PlacementTask { Key = new TaskKey(j.Id, 0), Needs = j.Needs }, seen) ?? "suitable")
             .GroupBy(r => r, StringComparer.Ordinal).OrderByDescending(g => g.Count())
-            .Select(g => new WhyReason(g.Key, g.Key == "suitable" ? $"{g.Count()} waiting job(s) suit it." : $"{g.Count()} waiting job(s) ask for more than it offers ({g.Key}).", g.Count())).ToList();
+            .Select(g => new WhyReason(g.Key, Refused(g.Key, g.Count(), seen), g.Count())).ToList();
         return new DeviceWhy(device.Id, state, refusals[0].Code, string.Join(" ", refusals.Select(r => r.Message)), refusals);
     }
+
+    private static string Refused(string code, int jobs, PlacementDevice device) => code switch
+    {
+        "suitable" => $"{jobs} waiting job(s) suit it; the next placement passes decide.",
+        Refusals.Cpu => $"{jobs} waiting job(s) ask for more than its {device.CpuMillicores / 1000.0:0.##} core(s).",
+        Refusals.Memory => $"{jobs} waiting job(s) ask for more than its {device.MemoryBytes / (double)(1 << 20):0} MiB of memory.",
+        Refusals.Disk => $"{jobs} waiting job(s) ask for more than its {device.DiskBytes / (double)(1 << 20):0} MiB of disk.",
+        Refusals.Gpu => $"{jobs} waiting job(s) ask for more than its {device.Gpus} GPU(s).",
+        Refusals.Labels => $"{jobs} waiting job(s) ask for labels it does not carry (it has: {(device.Labels.Count == 0 ? "none" : string.Join(", ", device.Labels))}).",
+        Refusals.Region => $"{jobs} waiting job(s) ask for another region than {device.Region ?? "its own, which is not set"}.",
+        Refusals.Network => $"{jobs} waiting job(s) ask for network, which its owner does not give to jobs.",
+        Refusals.Isolation => $"{jobs} waiting job(s) ask for stronger isolation than it offers.",
+        Refusals.PayloadKind => $"{jobs} waiting job(s) are of a kind it does not run (it runs: {string.Join(", ", device.PayloadKinds.Order(StringComparer.Ordinal))}).",
+        Refusals.Trust => $"{jobs} waiting job(s) ask for more reputation than it has earned ({device.Trust:0.00}).",
+        Refusals.Attestation => $"{jobs} waiting job(s) ask for an attested device.",
+        _ => $"{jobs} waiting job(s) cannot use it ({code}).",
+    };
 
     private static string Unavailable(string reason, Device device, DateTimeOffset now) => reason switch
     {

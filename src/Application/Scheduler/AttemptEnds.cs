@@ -25,7 +25,7 @@ internal sealed class AttemptEnds(IJobQueue queue, IDeviceDirectory devices, ITr
         {
             case TaskOutcome.Accepted accepted:
                 _accepted.Add((task, accepted));
-                Count(task.JobId, succeeded: 1, charged: accepted.CostMicro);
+                Count(task.JobId, succeeded: 1, charged: accepted.CostMicro, runMs: (long)accepted.Winners.Average(w => w.WallMs));
                 foreach (var winner in accepted.Winners)
                     Tally(winner.DeviceId, t => t with { Completed = t.Completed + 1, WallMs = t.WallMs + winner.WallMs, Right = t.Right + (accepted.Verified ? 1 : 0) });
                 foreach (var loser in accepted.Losers)
@@ -70,10 +70,10 @@ internal sealed class AttemptEnds(IJobQueue queue, IDeviceDirectory devices, ITr
             now);
     }
 
-    private void Count(JobId job, int succeeded = 0, int failed = 0, long charged = 0)
+    private void Count(JobId job, int succeeded = 0, int failed = 0, long charged = 0, long runMs = 0)
     {
-        var ends = _ends.GetValueOrDefault(job) ?? new JobEnds(job, 0, 0, 0);
-        _ends[job] = ends with { Succeeded = ends.Succeeded + succeeded, Failed = ends.Failed + failed, ChargedMicro = ends.ChargedMicro + charged };
+        var ends = _ends.GetValueOrDefault(job) ?? new JobEnds(job, 0, 0, 0, 0);
+        _ends[job] = ends with { Succeeded = ends.Succeeded + succeeded, Failed = ends.Failed + failed, ChargedMicro = ends.ChargedMicro + charged, RunMs = ends.RunMs + runMs };
     }
 
     private void Revoke(IReadOnlyList<Attempt> attempts)

@@ -29,7 +29,14 @@ public sealed record JobWhy
     /// <summary>Jobs served before it, the first ten.</summary>
     public required IReadOnlyList<JobAhead> Ahead { get; init; }
     public required WhyDevices Devices { get; init; }
+
+    /// <summary>What would let it go ahead, most promising first; empty when nothing but time is missing.</summary>
+    public required IReadOnlyList<WhyChange> Changes { get; init; }
 }
+
+/// <param name="Code">See docs/reasons.md.</param>
+/// <param name="Devices">Devices that would do then, or that are missing; null where it is not about devices.</param>
+public sealed record WhyChange(string Code, string Message, int? Devices);
 
 public sealed record WhyReason(string Code, string Message, int? Count);
 
@@ -94,14 +101,82 @@ internal sealed class JobInsight(IQueueFigures figures, IPlacementPool pool, Sch
         if (summary.Eligible > 0 && reasons.Count == 0)
             reasons.Add(new("about_to_be_placed", "A device is free for it; the next placement pass takes it.", summary.Eligible));
         var text = reasons.Count > 0 ? string.Join(" ", reasons.Take(3).Select(r => r.Message)) : "Nothing holds it back.";
-        return Answer(job, text, reasons, ahead + 1, first, summary);
+        return Answer(job, text, reasons, ahead + 1, first, summary, Changes(job, needs, devices, suitable, summary, ahead, first));
+    }
+
+    /// <summary>What the requester, an owner or an operator could do about it.</summary>
+    private static List<WhyChange> Changes(Job job, Requirements needs, IReadOnlyList<PlacementDevice> devices, int suitable, WhyDevices summary, int ahead, IReadOnlyList<JobAhead> first)
+    {
+        var changes = new List<WhyChange>();
+        var replicas = job.Terms.Replicas;
+        if (suitable < replicas)
+        {
+            var missing = replicas - suitable;
+            changes.AddRange(WhatWouldChange.Find(needs, devices, missing).Select(r => new WhyChange(
+                IsOwners(r.Rule) ? "owner_lends" : "ask_less", RelaxationText(r, needs), r.Devices)));
+            changes.Add(new("more_devices", $"{missing} more device(s) with {Offer(needs)}.", missing));
+            if (TiersBelow(job).FirstOrDefault(t => t.Replicas <= suitable) is { } lower)
+                changes.Add(new("lower_tier", $"Submitted as {JobWords.Tier(lower.Tier)} it needs {lower.Replicas} device(s), and the pool has {suitable}.", suitable));
+        }
+        else if (summary.Eligible == 0)
+        {
+            changes.Add(new("more_devices", $"1 more device with {Offer(needs)}; or wait until one of the {suitable} suitable device(s) is free.", 1));
+        }
+        if (ahead > 0 && first[0].Priority < MostUrgent)
+            changes.Add(new("higher_priority", $"A priority above {first[0].Priority} would put it first (it has {job.Priority}).", null));
+        return changes;
+    }
+
+    private const int MostUrgent = 100;
+
+    /// <summary>Terms of the cheaper tiers, the next one first.</summary>
+    private static IEnumerable<TierTerms> TiersBelow(Job job) => Enum.GetValues<SlaTier>().Where(t => t < job.SlaTier).OrderDescending().Select(t => TierTerms.Of(t).For(job.Deterministic));
+
+    private static bool IsOwners(string rule) => rule is not (Refusals.Cpu or Refusals.Memory or Refusals.Disk or Refusals.Gpu or Refusals.Network or Refusals.Labels or Refusals.Region
+        or Refusals.Excluded or Refusals.Attestation or Refusals.Trust or Refusals.Isolation);
+
+    private static string RelaxationText(Relaxation change, Requirements needs) => change.Rule switch
+    {
+        Refusals.Cpu => $"Asking for at most {change.Limit / 1000.0:0.##} cores: {change.Devices} device(s) miss nothing but cores.",
+        Refusals.Memory => $"Asking for at most {Mebibytes(change.Limit)} MiB of memory: {change.Devices} device(s) miss nothing else.",
+        Refusals.Disk => $"Asking for at most {Mebibytes(change.Limit)} MiB of disk: {change.Devices} device(s) miss nothing else.",
+        Refusals.Gpu => $"Asking for at most {change.Limit} GPU(s): {change.Devices} device(s) miss nothing else.",
+        Refusals.Network => $"Asking for no network: {change.Devices} device(s) would do.",
+        Refusals.Labels => $"Without the label(s) {string.Join(", ", needs.Labels)}: {change.Devices} device(s) would do.",
+        Refusals.Region => $"In any region: {change.Devices} device(s) would do.",
+        Refusals.Excluded => $"Not excluding devices: {change.Devices} of the excluded would do.",
+        Refusals.Attestation => $"Attestation: {change.Devices} device(s) miss nothing else; gold does not ask for it.",
+        Refusals.Trust => $"{change.Devices} device(s) miss nothing but reputation; it grows with verified results.",
+        Refusals.Isolation => $"With isolation 'process' {change.Devices} device(s) would do; only for code you trust.",
+        "no_agent" => $"Starting the agent on {change.Devices} registered device(s): 'fog node start'.",
+        "silent" or "lost" => $"{change.Devices} suitable device(s) coming back: nothing is heard of them.",
+        _ => $"{change.Devices} suitable device(s) being lent again; their owners' policy holds them back now ({change.Rule}).",
+    };
+
+    private static long? Mebibytes(long? bytes) => bytes / (1 << 20);
+
+    /// <summary>What a device must offer, in words.</summary>
+    private static string Offer(Requirements needs)
+    {
+        var parts = new List<string> { $"≥ {needs.CpuMillicores / 1000.0:0.##} core(s)", $"≥ {needs.MemoryBytes / (double)(1L << 30):0.##} GiB of memory" };
+        if (needs.Gpus > 0)
+            parts.Add($"≥ {needs.Gpus} GPU(s)");
+        if (needs.PayloadKind != "builtin")
+            parts.Add($"{needs.PayloadKind} payloads");
+        if (needs.Network == NetworkNeed.Full)
+            parts.Add("network for jobs");
+        if (needs.Labels.Count > 0)
+            parts.Add("label(s) " + string.Join(", ", needs.Labels));
+        if (needs.Regions.Count > 0)
+            parts.Add("in " + string.Join(" or ", needs.Regions));
+        return string.Join(", ", parts);
     }
 
     private static readonly WhyDevices NoDevices = new(0, 0, new Dictionary<string, int>());
 
-    private static JobWhy Answer(Job job, string summary, IReadOnlyList<WhyReason> reasons, int? position, IReadOnlyList<JobAhead> ahead, WhyDevices devices) => new()
+    private static JobWhy Answer(Job job, string summary, IReadOnlyList<WhyReason> reasons, int? position, IReadOnlyList<JobAhead> ahead, WhyDevices devices, IReadOnlyList<WhyChange>? changes = null) => new()
     {
-        JobId = job.Id.Value, State = JobWords.Status(job.State), Summary = summary, Reasons = reasons, QueuePosition = position, Ahead = ahead, Devices = devices,
+        JobId = job.Id.Value, State = JobWords.Status(job.State), Summary = summary, Reasons = reasons, QueuePosition = position, Ahead = ahead, Devices = devices, Changes = changes ?? [],
     };
 
     private static string RefusalText(string code, int count, Requirements needs) => code switch

@@ -29,7 +29,7 @@ public sealed record SchedulerStats
     public required TierShares SlaCompliance { get; init; }
     public required Utilization ResourceUtilization { get; init; }
 
-    /// <summary>Hypervolume of the last placement pass relative to its ideal; null until a pass computes a front.</summary>
+    /// <summary>Hypervolume of the last searched placement pass, 0–1, relative to the box that its ideal point spans; null until a pass searches.</summary>
     public double? OptimizationScore { get; init; }
     public required JobFigures Jobs { get; init; }
     public required NsgaFigures Nsga { get; init; }
@@ -44,7 +44,10 @@ public sealed record Utilization(double Cpu, double Memory, double Gpu);
 
 public sealed record JobFigures(int Queued, int Running, int Completed, int Failed);
 
-/// <summary>Figures of the evolutionary placement; null while the weighted score places alone.</summary>
+/// <summary>Figures of the last placement pass that searched; null before the first of the last seven days.</summary>
+/// <param name="GenerationsRun">Generations bred.</param>
+/// <param name="ParetoFront">Points of its front (at most 64 are kept).</param>
+/// <param name="ConvergenceRate">Percent of the front's hypervolume that was there at half of the generations.</param>
 public sealed record NsgaFigures(int? GenerationsRun, int? ParetoFront, double? ConvergenceRate);
 
 public sealed record TierFigures(TierFigure Platinum, TierFigure Gold, TierFigure Silver, TierFigure Bronze);
@@ -65,7 +68,7 @@ public interface ISchedulerFigures
 public sealed record SchedulerCounts(
     IReadOnlyDictionary<JobState, int> Jobs, int OpenSlots, double AvgWaitSeconds, IReadOnlyDictionary<SlaTier, (int Finished, int Met)> Tiers, long QuotedMicro, long ChargedMicro);
 
-internal sealed class GetSchedulerStatsHandler(ISchedulerFigures figures, IPlacementPool pool, PlacementHistory history, TimeProvider time)
+internal sealed class GetSchedulerStatsHandler(ISchedulerFigures figures, IPlacementPool pool, IPassLog searches, PlacementHistory history, TimeProvider time)
     : IQueryHandler<GetSchedulerStatsQuery, SchedulerStats>
 {
     public async Task<SchedulerStats> Handle(GetSchedulerStatsQuery query, CancellationToken cancellationToken)
@@ -74,6 +77,7 @@ internal sealed class GetSchedulerStatsHandler(ISchedulerFigures figures, IPlace
         var counts = await figures.CountAsync(now, cancellationToken);
         var devices = (await pool.DevicesAsync(now, cancellationToken)).Where(d => d.Unavailable is null).ToList();
         var passes = history.Recent();
+        var search = await searches.ReadAsync(null, cancellationToken);
         int Of(params JobState[] states) => states.Sum(s => counts.Jobs.GetValueOrDefault(s));
         var utilization = new Utilization(
             Percent(devices.Sum(d => (double)d.LeasedMillicores), devices.Sum(d => (double)d.CpuMillicores)),
@@ -86,8 +90,8 @@ internal sealed class GetSchedulerStatsHandler(ISchedulerFigures figures, IPlace
             TotalJobs = counts.Jobs.Values.Sum(), RunningJobs = running, PendingJobs = pending, CompletedJobs = completed, FailedJobs = failed,
             QueueLength = counts.OpenSlots, AvgWaitTime = Math.Round(counts.AvgWaitSeconds, 3),
             SlaCompliance = new TierShares(Share(counts, SlaTier.Platinum), Share(counts, SlaTier.Gold), Share(counts, SlaTier.Silver), Share(counts, SlaTier.Bronze)),
-            ResourceUtilization = utilization, OptimizationScore = null,
-            Jobs = new JobFigures(pending, running, completed, failed), Nsga = new NsgaFigures(null, null, null),
+            ResourceUtilization = utilization, OptimizationScore = search is null ? null : Math.Round(search.Hypervolume, 4),
+            Jobs = new JobFigures(pending, running, completed, failed), Nsga = new NsgaFigures(search?.Generations, search?.Front.Count, search is null ? null : Math.Round(100 * search.Convergence, 2)),
             Sla = new TierFigures(Figure(counts, SlaTier.Platinum), Figure(counts, SlaTier.Gold), Figure(counts, SlaTier.Silver), Figure(counts, SlaTier.Bronze)),
             Performance = new PerformanceFigures(
                 passes.Count == 0 ? null : Math.Round(passes.Average(p => p.Took.TotalSeconds), 6), utilization.Cpu,

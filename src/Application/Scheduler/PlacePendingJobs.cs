@@ -18,11 +18,14 @@ public sealed record PlacePendingJobsCommand : ICommand<PlacementPassResult>;
 public sealed record PlacementPassResult(int Placed, bool MoreToDo) : IRecurringOutcome;
 
 internal sealed class PlacePendingJobsHandler(
-    IJobQueue queue, IPlacementPool pool, IPlacementEngine engine, PlacementHistory history, SchedulerOptions options, ITransactionScope transaction, TimeProvider time)
+    IJobQueue queue, IPlacementPool pool, IPlacementEngine engine, IPassLog passes, PlacementHistory history, SchedulerOptions options, ITransactionScope transaction, TimeProvider time)
     : ICommandHandler<PlacePendingJobsCommand, PlacementPassResult>
 {
     /// <summary>Open jobs looked at in one pass; beyond it jobs wait for those ahead of them to get devices.</summary>
     private const int JobsPerPass = 256;
+
+    /// <summary>Jobs named in the record of a pass.</summary>
+    private const int JobsNamed = 64;
 
     public async Task<PlacementPassResult> Handle(PlacePendingJobsCommand command, CancellationToken cancellationToken)
     {
@@ -51,8 +54,11 @@ internal sealed class PlacePendingJobsHandler(
         var problem = new PlacementProblem(
             [.. InOrderOfService(claimed, placeable).Take(SchedulerOptions.PassSize).Select(e => Describe(e, jobs[e.Task.JobId], needs[e.Task.JobId], owners))
                 .Where(t => TierCanBeMet(t, jobs[t.Key.Job].Terms.Replicas, suitable[t.Key.Job]))],
-            devices);
-        var outcome = engine.Place(problem);
+            devices)
+        {
+            Now = now, Seed = history.NextSeed(), Previous = history.PreviousFor(claimed.Select(e => e.Task.Key)),
+        };
+        var outcome = engine.Place(problem, cancellationToken);
 
         foreach (var assignment in outcome.Assignments)
         {
@@ -66,7 +72,10 @@ internal sealed class PlacePendingJobsHandler(
         foreach (var job in starting)
             transaction.SignalAfterCommit(Topics.Job(job.Value));
 
-        history.Record(new PlacementPass(now, problem.Tasks.Count, devices.Count, outcome.Assignments.Count, time.GetElapsedTime(started)));
+        var took = time.GetElapsedTime(started);
+        history.Record(new PlacementPass(now, problem.Tasks.Count, devices.Count, outcome.Assignments.Count, took), outcome);
+        if (outcome.Search is { } search)
+            await passes.WriteAsync(Detail(problem, outcome, search, now, took), cancellationToken);
         return new PlacementPassResult(outcome.Assignments.Count, outcome.Assignments.Count > 0 && outcome.Assignments.Count < freeSlots);
     }
 
@@ -91,9 +100,27 @@ internal sealed class PlacePendingJobsHandler(
             Key = execution.Task.Key, Needs = needs, Slots = execution.Task.OpenSlots, UsedDevices = used,
             UsedOwners = used.Count == 0 ? NoOwners : used.Where(owners.ContainsKey).Select(d => owners[d]).ToHashSet(),
             PreferDistinctOwners = job.Terms.PreferDistinctOwners, RequireDistinctOwners = options.RequireDistinctOwners,
-            Estimate = TimeSpan.FromMilliseconds(job.EstimateMs),
+            Estimate = job.ExpectedRun, Deadline = job.Deadline, WallLimit = TimeSpan.FromSeconds(job.WallSeconds),
+            MicroPerHour = (double)Pricing.PerHour(job.CpuMillicores, job.MemoryBytes, job.Terms), Plan = PlanOf(job.SlaTier),
         };
     }
+
+    /// <summary>A tier is a named point on the front.</summary>
+    private static PlanKind PlanOf(SlaTier tier) => tier switch
+    {
+        SlaTier.Bronze => PlanKind.Cheap,
+        SlaTier.Gold => PlanKind.Safe,
+        SlaTier.Platinum => PlanKind.Fast,
+        _ => PlanKind.Knee,
+    };
+
+    private static PlacementPassDetail Detail(PlacementProblem problem, PlacementOutcome outcome, PlacementSearch search, DateTimeOffset now, TimeSpan took) => new()
+    {
+        Id = Guid.CreateVersion7(now), At = now, TookMs = Math.Round(took.TotalMilliseconds, 3), Tasks = problem.Tasks.Count, Slots = search.Slots, Devices = search.Devices,
+        Placed = outcome.Assignments.Count, Unplaced = outcome.Unplaced.Count, Generations = search.Generations, Evaluations = search.Evaluations,
+        SearchMs = Math.Round(search.Elapsed.TotalMilliseconds, 3), Hypervolume = search.Hypervolume, Convergence = search.Convergence, Chosen = search.Chosen,
+        Front = [.. search.Front.Select(PassPoint.Of)], Jobs = [.. problem.Tasks.Select(t => t.Key.Job.Value).Distinct().Take(JobsNamed)],
+    };
 
     /// <summary>
     /// Whether the pool has a device for each replica the tier sells, those that hold or held one included. Without this a vote could be
@@ -109,22 +136,43 @@ internal sealed class PlacePendingJobsHandler(
 /// <summary>Measurements of a placement pass.</summary>
 public sealed record PlacementPass(DateTimeOffset At, int Tasks, int Devices, int Placed, TimeSpan Took);
 
-/// <summary>The last passes of this process that placed something, for stats; bounded.</summary>
+/// <summary>The last passes of this process that placed something, for stats and as a start for the next search; bounded.</summary>
 public sealed class PlacementHistory
 {
     private const int Kept = 256;
     private readonly Lock _gate = new();
     private readonly Queue<PlacementPass> _passes = new();
+    private Dictionary<JobId, string[]> _devices = [];
+    private ulong _seed;
 
-    public void Record(PlacementPass pass)
+    public void Record(PlacementPass pass, PlacementOutcome outcome)
     {
         lock (_gate)
         {
             _passes.Enqueue(pass);
             if (_passes.Count > Kept)
                 _passes.Dequeue();
+            if (outcome.Search is not null)
+                _devices = outcome.Assignments.GroupBy(a => a.Task.Job).ToDictionary(g => g.Key, g => g.Select(a => a.DeviceId).ToArray());
         }
     }
+
+    /// <summary>
+    /// Where the last search put tasks of the same jobs: these tasks take the places of those, in turn. What it placed runs by now; tasks of the
+    /// same job want the same kind of device.
+    /// </summary>
+    public IReadOnlyList<Assignment> PreviousFor(IEnumerable<TaskKey> tasks)
+    {
+        Dictionary<JobId, string[]> devices;
+        lock (_gate)
+            devices = _devices;
+        return devices.Count == 0
+            ? []
+            : [.. tasks.GroupBy(t => t.Job).Where(g => devices.ContainsKey(g.Key)).SelectMany(g => g.Select((task, i) => new Assignment(task, devices[g.Key][i % devices[g.Key].Length], 0)))];
+    }
+
+    /// <summary>Another seed for each pass, so that no bad luck is repeated.</summary>
+    public ulong NextSeed() => Interlocked.Increment(ref _seed);
 
     public IReadOnlyList<PlacementPass> Recent()
     {

@@ -36,6 +36,9 @@ public sealed record JobRequest
 /// </summary>
 public sealed class Job
 {
+    /// <summary>From so many succeeded tasks on their mean says more than an estimate.</summary>
+    private const int MeasuredTasks = 3;
+
     private Job() { }
 
     public JobId Id { get; private set; }
@@ -82,6 +85,9 @@ public sealed class Job
     public int TasksFailed { get; private set; }
     public int TasksCancelled { get; private set; }
 
+    /// <summary>Sum over succeeded tasks of the mean wall milliseconds of their accepted attempts.</summary>
+    public long RunMs { get; private set; }
+
     /// <summary>Jobs in depends_on that have not completed yet.</summary>
     public int DependenciesLeft { get; private set; }
     public DateTimeOffset SubmittedAt { get; private set; }
@@ -91,6 +97,10 @@ public sealed class Job
 
     public TierTerms Terms => TierTerms.Of(SlaTier).For(Deterministic);
     public long HoldMicro => checked(HoldPerTaskMicro * TaskCount);
+
+    /// <summary>Expected run time of one of its tasks: as measured once a few have succeeded, before that as the requester estimates.</summary>
+    public TimeSpan ExpectedRun => TimeSpan.FromMilliseconds(TasksSucceeded >= MeasuredTasks ? RunMs / (double)TasksSucceeded : EstimateMs);
+
     public int TasksLeft => TaskCount - TasksSucceeded - TasksFailed - TasksCancelled;
 
     public Requirements Needs => new()

@@ -10,7 +10,8 @@ public static class SchedulerErrors
     public static readonly FogError DeadlinePassed = new("scheduler.deadline_passed", ErrorKind.Invalid, "The deadline lies in the past; it must be later than now.");
     public static readonly FogError ContainerUnavailable = new("scheduler.container_unavailable", ErrorKind.Invalid, "No device of this pool offers containers yet. Use a 'command' (isolation 'sandbox') or a 'wasm' payload.");
     public static readonly FogError InputMissing = new("scheduler.input_missing", ErrorKind.Invalid, "An input artifact is not there. Upload it first with PUT /api/artifacts/{sha256}.");
-    public static readonly FogError PassNotFound = new("scheduler.pass_not_found", ErrorKind.NotFound, "There is no such placement pass.");
+    public static readonly FogError PassNotFound = new("scheduler.pass_not_found", ErrorKind.NotFound, "There is no such placement pass; passes are kept for seven days.");
+    public static readonly FogError NoPassYet = new("scheduler.pass_not_found", ErrorKind.NotFound, "No placement pass has searched a front in the last seven days: few or very short tasks are placed at once, without a search. Submit some tens of tasks that run for a while.");
 
     public static FogError OverMaxPrice(decimal quote) =>
         new("scheduler.over_max_price", ErrorKind.Invalid, $"The quote is {quote:0.000000} credits, above max_price. Raise max_price, or lower cpu_required, memory_required, duration_estimate, the tier or the array count.");

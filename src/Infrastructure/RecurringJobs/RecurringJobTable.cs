@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using FogCompute.Application.Artifacts;
 using FogCompute.Application.Common.Messaging;
+using FogCompute.Application.IdleCompute;
 using FogCompute.Application.Platform;
 using FogCompute.Application.Scheduler;
 using FogCompute.Application.Tokenomics;
@@ -55,6 +56,8 @@ public static class RecurringJobTable
         RecurringJob.Of("ExpireLeases", TimeSpan.FromSeconds(1), () => new ExpireLeasesCommand(), "Declares silent devices lost and requeues what they held."),
         RecurringJob.Of("ExpireJobs", TimeSpan.FromSeconds(1), () => new ExpireJobsCommand(), "Ends jobs whose deadline or queue clock ran out."),
         RecurringJob.Of("WaiveStalledAudits", TimeSpan.FromSeconds(5), () => new WaiveStalledAuditsCommand(), "Results that no device came to audit stand as they are."),
+        RecurringJob.Of("RecordPresence", TimeSpan.FromMinutes(1), () => new RecordPresenceCommand(), "Learns at which hours of the week each device is there."),
+        RecurringJob.Of("ForgetPasses", TimeSpan.FromHours(1), () => new ForgetPassesCommand(), "Placement fronts are kept for seven days."),
         RecurringJob.Of("SealJournal", TimeSpan.FromSeconds(1), () => new SealJournalCommand(), "Chains new ledger transfers by hash, so that later changes show."),
         RecurringJob.Of("ReconcileLedger", TimeSpan.FromMinutes(1), () => new ReconcileLedgerCommand(), "Re-derives every balance and hold and raises an alarm on a difference."),
         RecurringJob.Of("DeleteStaleUploads", TimeSpan.FromHours(1), () => new DeleteStaleUploadsCommand(), "Uploads that nobody continued for 24 h give their disk space back."),

@@ -212,13 +212,15 @@ internal sealed class JobQueue(FogDbContext db) : IJobQueue
         }
         var finished = await db.QuerySqlAsync(
             """
-            UPDATE scheduler.jobs j SET tasks_succeeded = j.tasks_succeeded + n.succeeded, tasks_failed = j.tasks_failed + n.failed, charged_micro = j.charged_micro + n.charged
-            FROM unnest($1::uuid[], $2::int[], $3::int[], $4::bigint[]) AS n(id, succeeded, failed, charged)
+            UPDATE scheduler.jobs j SET tasks_succeeded = j.tasks_succeeded + n.succeeded, tasks_failed = j.tasks_failed + n.failed, charged_micro = j.charged_micro + n.charged,
+                run_ms = j.run_ms + n.run_ms
+            FROM unnest($1::uuid[], $2::int[], $3::int[], $4::bigint[], $5::bigint[]) AS n(id, succeeded, failed, charged, run_ms)
             WHERE j.id = n.id
             RETURNING j.id, j.tasks_succeeded + j.tasks_failed + j.tasks_cancelled = j.task_count AND j.state IN ('Admitted', 'Running', 'Paused')
             """,
             r => (Id: new JobId(r.GetGuid(0)), Finished: r.GetBoolean(1)), cancel,
-            ordered.Select(e => e.Job.Value).ToArray(), ordered.Select(e => e.Succeeded).ToArray(), ordered.Select(e => e.Failed).ToArray(), ordered.Select(e => e.ChargedMicro).ToArray());
+            ordered.Select(e => e.Job.Value).ToArray(), ordered.Select(e => e.Succeeded).ToArray(), ordered.Select(e => e.Failed).ToArray(), ordered.Select(e => e.ChargedMicro).ToArray(),
+            ordered.Select(e => e.RunMs).ToArray());
         var ids = finished.Where(f => f.Finished).Select(f => f.Id).ToList();
         return ids.Count == 0 ? [] : await db.Jobs.Where(j => ids.Contains(j.Id)).OrderBy(j => j.Id).ToListAsync(cancel);
     }

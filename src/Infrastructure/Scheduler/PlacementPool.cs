@@ -3,19 +3,22 @@ using FogCompute.Application.Scheduler.Contracts;
 using FogCompute.Domain.IdleCompute;
 using FogCompute.Domain.Scheduler;
 using FogCompute.Domain.Scheduler.Placement;
+using FogCompute.Infrastructure.IdleCompute;
 using FogCompute.Infrastructure.Persistence;
 
 namespace FogCompute.Infrastructure.Scheduler;
 
 /// <summary>Registered devices with what is leased on each, summed over live attempts (a partial index holds just these).</summary>
-internal sealed class PlacementPool(FogDbContext db, SchedulerOptions options) : IPlacementPool
+internal sealed class PlacementPool(FogDbContext db, PresenceProfiles presence, SchedulerOptions options) : IPlacementPool
 {
-    public async Task<IReadOnlyList<PlacementDevice>> DevicesAsync(DateTimeOffset now, CancellationToken cancel) =>
-        await db.QuerySqlAsync(
+    public async Task<IReadOnlyList<PlacementDevice>> DevicesAsync(DateTimeOffset now, CancellationToken cancel)
+    {
+        var profiles = await presence.ReadAsync(db, cancel);
+        return await db.QuerySqlAsync(
             """
             SELECT d.id, d.account_id, d.cpu_millicores, d.memory_bytes, d.disk_bytes, d.gpus, d.slots, d.isolation_levels, d.payload_kinds, d.network_allowed, d.labels, d.region,
                 d.reputation_right, d.reputation_wrong, d.reputation_at, d.tasks_completed, d.losses, d.benchmark_score, d.state, d.state_reason, d.last_seen_at, d.last_poll_at,
-                coalesce(l.millicores, 0), coalesce(l.memory, 0), coalesce(l.disk, 0), coalesce(l.gpus, 0), coalesce(l.leases, 0), d.offline_grace_seconds
+                coalesce(l.millicores, 0), coalesce(l.memory, 0), coalesce(l.disk, 0), coalesce(l.gpus, 0), coalesce(l.leases, 0), d.offline_grace_seconds, d.type
             FROM idle_compute.devices d
             LEFT JOIN (
                 SELECT a.device_id, sum(j.cpu_millicores)::int AS millicores, sum(j.memory_bytes)::bigint AS memory, sum(j.disk_limit_bytes)::bigint AS disk, sum(j.gpus)::int AS gpus, count(*)::int AS leases
@@ -41,9 +44,12 @@ internal sealed class PlacementPool(FogDbContext db, SchedulerOptions options) :
                     Availability = completed + losses == 0 ? 1 : completed / (double)(completed + losses), BenchmarkScore = r.IsDBNull(17) ? null : r.GetDouble(17),
                     Unavailable = r.IsDBNull(21) ? "no_agent" : silent ? "silent" : state is DeviceState.Eligible or DeviceState.Contributing ? null : reason ?? state.ToString().ToLowerInvariant(),
                     LeasedMillicores = r.GetInt32(22), LeasedBytes = r.GetInt64(23), LeasedDisk = r.GetInt64(24), LeasedGpus = r.GetInt32(25), Leases = r.GetInt32(26),
+                    WattsPerCore = NominalPower.WattsPerCore(Enum.Parse<DeviceType>(r.GetString(28))),
+                    Presence = profiles.GetValueOrDefault(r.GetString(0), AvailabilityProfile.Unknown),
                 };
             },
             cancel);
+    }
 
     private static TimeSpan Max(TimeSpan a, TimeSpan b) => a > b ? a : b;
 }

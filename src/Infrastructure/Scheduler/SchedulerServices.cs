@@ -1,4 +1,5 @@
 using FogCompute.Application.Artifacts.Contracts;
+using FogCompute.Application.IdleCompute;
 using FogCompute.Application.IdleCompute.Contracts;
 using FogCompute.Application.Scheduler;
 using FogCompute.Application.Scheduler.Contracts;
@@ -18,6 +19,9 @@ public static class SchedulerServices
         .AddScoped<IJobQueue, JobQueue>()
         .AddScoped<ILeaseDesk, LeaseDesk>()
         .AddScoped<IPlacementPool, PlacementPool>()
+        .AddScoped<IPassLog, PassLog>()
+        .AddScoped<IPresenceLog, PresenceLog>()
+        .AddSingleton<PresenceProfiles>()
         .AddScoped<SchedulerFigures>()
         .AddScoped<ISchedulerFigures>(provider => provider.GetRequiredService<SchedulerFigures>())
         .AddScoped<IQueueFigures>(provider => provider.GetRequiredService<SchedulerFigures>())

@@ -7,6 +7,9 @@ using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using FogCompute.Api.Http;
 using FogCompute.Application.Common.Security;
+using FogCompute.Application.Scheduler;
+using FogCompute.Application.Scheduler.Contracts;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace FogCompute.Api.ContractTests.Http;
 
@@ -48,7 +51,16 @@ public sealed partial class OpenApiTests
     {
         _server = await ApiServer.StartAsync();
         _document = await ApiDocument.OfAsync(_server);
+        // So that there is one to read.
+        await using var scope = _server.Services.CreateAsyncScope();
+        await scope.ServiceProvider.GetRequiredService<IPassLog>().WriteAsync(Pass, CancellationToken.None);
     }
+
+    private static PlacementPassDetail Pass { get; } = new()
+    {
+        Id = Guid.CreateVersion7(), At = DateTimeOffset.UnixEpoch, TookMs = 12.5, Tasks = 20, Slots = 40, Devices = 8, Placed = 40, Unplaced = 0, Generations = 90, Evaluations = 9_000, SearchMs = 10.25,
+        Hypervolume = 0.81, Convergence = 0.98, Chosen = 0, Front = [new PassPoint(12, 0.0125m, 600, 0.05, 0.02, ["knee", "fast"])], Jobs = [Guid.CreateVersion7()],
+    };
 
     [OneTimeTearDown]
     public async Task TearDown() => await _server.DisposeAsync();

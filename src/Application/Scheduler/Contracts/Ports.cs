@@ -100,5 +100,17 @@ public interface IPlacementPool
     Task<IReadOnlyList<PlacementDevice>> DevicesAsync(DateTimeOffset now, CancellationToken cancel);
 }
 
+/// <summary>Records of placement passes that searched a front.</summary>
+public interface IPassLog
+{
+    Task WriteAsync(PlacementPassDetail pass, CancellationToken cancel);
+
+    /// <summary>The pass, or the latest when <paramref name="id"/> is null; null when there is none.</summary>
+    Task<PlacementPassDetail?> ReadAsync(Guid? id, CancellationToken cancel);
+
+    /// <summary>Deletes at most <paramref name="atMost"/> passes from before the instant, oldest first; returns how many.</summary>
+    Task<int> ForgetAsync(DateTimeOffset before, int atMost, CancellationToken cancel);
+}
+
 /// <summary>What the scheduler needs to know of devices.</summary>
 public sealed record ReportingDevice(string Id, AccountId Owner, byte[]? PublicKey, int VerifiedStreak);

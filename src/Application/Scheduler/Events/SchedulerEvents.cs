@@ -31,5 +31,6 @@ public sealed record DeviceTally(string DeviceId, int Completed, long WallMs, in
 /// <summary>Tasks that ended for good in this transaction, by job; raised after payments, so that the job rows are locked last.</summary>
 public sealed record TasksEnded(IReadOnlyList<JobEnds> Jobs, DateTimeOffset At) : IDomainEvent;
 
-/// <summary>Tasks of a job that ended in this transaction, and what they cost.</summary>
-public sealed record JobEnds(JobId Job, int Succeeded, int Failed, long ChargedMicro);
+/// <summary>Tasks of a job that ended in this transaction, what they cost and how long they ran.</summary>
+/// <param name="RunMs">Sum over succeeded tasks of the mean wall milliseconds of their accepted attempts.</param>
+public sealed record JobEnds(JobId Job, int Succeeded, int Failed, long ChargedMicro, long RunMs);
