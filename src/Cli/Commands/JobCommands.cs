@@ -275,14 +275,17 @@ internal static class JobCommands
             terminal.Line(position == 1 ? "Queue position: 1, next to be served" : $"Queue position: {position}, behind:");
             var ahead = why.Items("ahead").ToList();
             foreach (var job in ahead)
-                terminal.Line($"  {job.Text("jobId")}  priority {job.Text("priority")}, {job.Text("openTasks")} open tasks");
+                terminal.Line($"  {job.Text("jobId")}  priority {job.Text("priority")}, {(job.Integer("openTasks") is { } n ? Humane.Plural(n, "open task") : "–")}");
             if (position - 1 > ahead.Count)
                 terminal.Line($"  and {Humane.Plural(position - 1 - ahead.Count, "other job")}");
         }
         // What refuses devices is counted below, with the devices; the rest stands here.
         var refused = why.Members("devices", "refused").ToDictionary(r => r.Key, r => r.Value.Text());
         var reasons = why.Items("reasons").ToList();
-        foreach (var reason in reasons.Where(r => !refused.ContainsKey(r.Text("code") ?? "")))
+        var others = reasons.Where(r => !refused.ContainsKey(r.Text("code") ?? "")).ToList();
+        if (others.Count > 0)
+            terminal.Line("Reasons:");
+        foreach (var reason in others)
             terminal.Line($"  {reason.Text("code")}{(reason.Text("count") is { } n ? $" ({n})" : "")}: {reason.Text("message")}");
         if (why.Integer("devices", "total") is { } total)
         {
