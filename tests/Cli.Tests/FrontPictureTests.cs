@@ -55,7 +55,7 @@ internal sealed class FrontPictureTests
                     select (Values: new[] { low * Math.Pow(10, power), (low + span) * Math.Pow(10, power) }, ticks);
         return Prop.ForAll(cases.ToArbitrary(), c =>
         {
-            var axis = Axis.Of(c.Values, c.ticks);
+            var axis = Axis.OfCredits(c.Values, c.ticks);
             var at = axis.Ticks.Select(t => axis.Share(t.Value)).ToList();
             Assert.That(at, Is.Ordered.And.Unique);
             Assert.That((at[0], at[^1]), Is.EqualTo((0.0, 1.0)));
@@ -76,6 +76,7 @@ internal sealed class FrontPictureTests
         Assert.That(hours.Unit, Is.EqualTo("h"));
         Assert.That(hours.Ticks.Select(t => t.Text), Is.EqualTo(new[] { "2", "4", "6", "8", "10" }));
         Assert.That(hours.Share(4 * 3600), Is.EqualTo(0.25).Within(1e-9));
+        Assert.That(Axis.OfSeconds([1, 1000], 5).Unit, Is.EqualTo("s, logarithmic"));
         Assert.That(Axis.OfSeconds([1, 1000], 5).Ticks.Select(t => t.Text), Is.EqualTo(new[] { "1", "10", "100", "1000" }));
     }
 

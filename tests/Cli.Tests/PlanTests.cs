@@ -152,6 +152,30 @@ internal sealed class PlanTests : CliFixture
             Assert.That(chart, Does.Contain('\u001b'));
     }
 
+    [TestCase(24), TestCase(50), TestCase(80)]
+    public async Task Keeps_the_chart_and_the_named_points_within_a_narrow_terminal(int columns)
+    {
+        Variables["NO_COLOR"] = "1";
+        Columns = columns;
+        Plane.On("GET", Latest, Pass);
+        var ran = await RunAsync(terminal: true, "", "plan");
+        Assert.That(ran.ExitCode, Is.Zero, ran.Error);
+        // The first line and the figures are sentences; those may wrap.
+        var lines = ran.Out.TrimEnd().Split('\n')[1..^1];
+        Assert.That(lines.Max(l => System.Text.RegularExpressions.Regex.Replace(l, "\u001b\\[[0-9;]*m", "", System.Text.RegularExpressions.RegexOptions.NonBacktracking).Length), Is.LessThanOrEqualTo(Math.Max(columns, 30)));
+        Assert.That(ran.Out, Does.Contain("knee (chosen)").And.Contain("fast, safe").And.Contain("4.57 %").And.Contain("2.1 kJ"));
+        Assert.That(ran.Out.Contains('┤'), Is.True);
+    }
+
+    [Test]
+    public async Task Says_that_a_terminal_is_too_narrow_for_the_chart()
+    {
+        Columns = 18;
+        Plane.On("GET", Latest, Pass);
+        var ran = await RunAsync(terminal: true, "", "plan");
+        Assert.That(ran.Out, Does.Contain("18 columns are too few for the chart").And.Contain("knee (chosen)").And.Not.Contain("┤"));
+    }
+
     /// <summary>The lines of the chart without the table.</summary>
     private static string ChartOf(Ran ran) => string.Join('\n', ran.Out.Split('\n').Where(l => l.Contains('│') || l.Contains('┤')));
 

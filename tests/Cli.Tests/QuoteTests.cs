@@ -44,6 +44,23 @@ internal sealed class QuoteTests : CliFixture
     }
 
     [Test]
+    public async Task Lists_the_plans_line_by_line_where_the_table_does_not_fit()
+    {
+        Columns = 80;
+        Plane.On("POST", Quotes, Quote, 201);
+        var ran = await RunAsync(terminal: true, "", "quote", "--", "prog");
+        Assert.That(ran.Out.ReplaceLineEndings("\n"), Does.Contain("""
+            * knee, green
+                at most 1.25, expected 1.125
+                50 % done in 10.0 min (2199-01-02 03:14Z)
+                95 % done in 20.0 min (2199-01-02 03:24Z)
+                risk 3.1 %, 5.3 kJ, 9 devices
+              fast
+                at most 2.50, expected 2.25
+            """.ReplaceLineEndings("\n")));
+    }
+
+    [Test]
     public void Gives_only_the_time_of_a_finish_that_is_today()
     {
         var now = DateTimeOffset.Parse("2026-01-02T23:00:00Z");

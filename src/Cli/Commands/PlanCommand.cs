@@ -9,8 +9,8 @@ namespace FogCompute.Cli.Commands;
 /// <summary><c>fog plan</c>: the trade-offs a placement pass found, as a chart in the terminal and as a picture.</summary>
 internal static class PlanCommand
 {
-    /// <summary>Width of the chart where nobody's window limits it, and the least at which the table is not cut off.</summary>
-    private const int PlainWidth = 80, TableWidth = 76;
+    /// <summary>Width of the chart where nobody's window limits it.</summary>
+    private const int PlainWidth = 80;
 
     public static FogCommand Create(GlobalOptions globals)
     {
@@ -60,7 +60,7 @@ internal static class PlanCommand
             terminal.Line();
             PrintChart(terminal, front, width);
             terminal.Line();
-            PrintNamed(terminal, front, width);
+            PrintNamed(terminal, front);
         }
         terminal.Line(Figures(pass));
     }
@@ -82,20 +82,11 @@ internal static class PlanCommand
         }
     }
 
-    private static void PrintNamed(Terminal terminal, IReadOnlyList<FrontPoint> front, int width)
+    private static void PrintNamed(Terminal terminal, IReadOnlyList<FrontPoint> front)
     {
         var marks = FrontText.Marks(front);
-        if (width < TableWidth)
-        {
-            foreach (var (mark, point) in marks)
-            {
-                terminal.Line($"{mark} {point.Label}");
-                terminal.Line($"  {Humane.Seconds(point.FinishSeconds)}, {Humane.Significant(point.CostCredits)} credits");
-                terminal.Line($"  {Humane.Joules(point.EnergyJoules)}, risk {Humane.Percent(point.Risk)}");
-                terminal.Line($"  imbalance {Humane.Significant(point.Imbalance)}");
-            }
+        if (marks.Count == 0)
             return;
-        }
         var table = Terminal.NewTable("", "Plan", "Finish", "Credits", "Energy", "Risk", "Imbalance");
         foreach (var (mark, point) in marks)
         {
@@ -103,8 +94,18 @@ internal static class PlanCommand
                 JobCommands.Cell(Humane.Significant(point.CostCredits)), JobCommands.Cell(Humane.Joules(point.EnergyJoules)), JobCommands.Cell(Humane.Percent(point.Risk)),
                 JobCommands.Cell(Humane.Significant(point.Imbalance))]);
         }
-        if (marks.Count > 0)
+        if (terminal.Fits(table))
+        {
             terminal.Table(table);
+            return;
+        }
+        foreach (var (mark, point) in marks)
+        {
+            terminal.Line($"{mark} {point.Label}");
+            terminal.Line($"  {Humane.Seconds(point.FinishSeconds)}, {Humane.Significant(point.CostCredits)} credits");
+            terminal.Line($"  {Humane.Joules(point.EnergyJoules)}, risk {Humane.Percent(point.Risk)}");
+            terminal.Line($"  imbalance {Humane.Significant(point.Imbalance)}");
+        }
     }
 
     private static string Figures(JsonNode pass) =>

@@ -56,7 +56,7 @@ internal static class QuoteCommand
             return false;
         }
         terminal.Line($"{quote.Text("tasks")} tasks, {quote.Text("replicas")} replicas:");
-        var table = Terminal.NewTable("", "Plan", "At most", "Expected", "Done by (50 %)", "Done by (95 %)", "Risk", "Energy", "Devices");
+        var table = Terminal.NewTable("", "Plan", "At most", "Expected", "50 % done in", "95 % done in", "Risk", "Energy", "Devices");
         foreach (var plan in plans)
         {
             table.AddRow([JobCommands.Cell(plan.Text("plan") == quote.Text("recommended") ? "*" : ""), JobCommands.Cell(Names(plan)),
@@ -64,7 +64,21 @@ internal static class QuoteCommand
                 JobCommands.Cell(Finish(plan, "p50", now)), JobCommands.Cell(Finish(plan, "p95", now)),
                 JobCommands.Cell(Humane.Percent(plan.Number("failureRisk"))), JobCommands.Cell(Humane.Joules(plan.Number("energyJoules"))), JobCommands.Cell(plan.Text("devices"))]);
         }
-        terminal.Table(table);
+        if (terminal.Fits(table))
+        {
+            terminal.Table(table);
+        }
+        else
+        {
+            foreach (var plan in plans)
+            {
+                terminal.Line($"{(plan.Text("plan") == quote.Text("recommended") ? "*" : " ")} {Names(plan)}");
+                terminal.Line($"    at most {Humane.Credits(plan.Credits("price"))}, expected {Humane.Credits(plan.Credits("expectedCharge"))}");
+                terminal.Line($"    50 % done in {Finish(plan, "p50", now)}");
+                terminal.Line($"    95 % done in {Finish(plan, "p95", now)}");
+                terminal.Line($"    risk {Humane.Percent(plan.Number("failureRisk"))}, {Humane.Joules(plan.Number("energyJoules"))}, {plan.Text("devices")} devices");
+            }
+        }
         terminal.Line($"Prices in credits. * recommended. Quote {quote.Text("quoteId")} holds until {Humane.Instant(quote.Instant("expiresAt"))}.");
         if (quote.Integer("calibration", "finished") is > 0 and var finished)
             terminal.Line($"Of {finished} quoted jobs that finished, {quote.Text("calibration", "withinP95")} were done by their 95 % time.");

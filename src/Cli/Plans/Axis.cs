@@ -19,9 +19,9 @@ public sealed class Axis
     /// <param name="unit">What the labels count, and by how much of it a value is divided.</param>
     private Axis(IReadOnlyCollection<double> values, int ticks, (string Name, double Size) unit)
     {
-        Unit = unit.Name;
         var (min, max) = (values.Min() / unit.Size, values.Max() / unit.Size);
         _logarithmic = IsLogarithmic(values);
+        Unit = _logarithmic ? unit.Name + ", logarithmic" : unit.Name;
         if (_logarithmic)
         {
             var (first, last) = ((int)Math.Floor(Math.Log10(min) + 1e-9), (int)Math.Ceiling(Math.Log10(max) - 1e-9));
@@ -46,14 +46,14 @@ public sealed class Axis
         (_low, _high) = (_low * unit.Size, _high * unit.Size);
     }
 
-    /// <summary>Empty for plain numbers.</summary>
+    /// <summary>What the labels count, and on what scale where it is not a linear one: <c>min</c>, <c>credits, logarithmic</c>.</summary>
     public string Unit { get; }
 
     /// <summary>Values that are marked, ascending from one end to the other, and what stands there.</summary>
     public IReadOnlyList<(double Value, string Text)> Ticks { get; }
 
-    /// <summary>An axis of plain numbers.</summary>
-    public static Axis Of(IReadOnlyCollection<double> values, int ticks) => new(values, ticks, ("", 1));
+    /// <summary>An axis of amounts.</summary>
+    public static Axis OfCredits(IReadOnlyCollection<double> values, int ticks) => new(values, ticks, ("credits", 1));
 
     /// <summary>An axis of durations, given in seconds and marked in the unit that suits the longest.</summary>
     public static Axis OfSeconds(IReadOnlyCollection<double> values, int ticks) => new(values, ticks, values.Max() switch

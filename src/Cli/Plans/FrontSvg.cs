@@ -31,7 +31,7 @@ public static class FrontSvg
         var named = front.Where(p => p.IsNamed).OrderByDescending(p => p.Chosen).ThenBy(p => p.FinishSeconds).ThenBy(p => p.CostCredits).ToList();
         var height = Math.Max(LeastHeight, ListTop + ListStep * Math.Min(named.Count, MostListed) + 60);
         var x = Axis.OfSeconds([.. front.Select(p => p.FinishSeconds)], 7);
-        var y = Axis.Of([.. front.Select(p => p.CostCredits)], 6);
+        var y = Axis.OfCredits([.. front.Select(p => p.CostCredits)], 6);
         var left = 62 + 8 * y.Ticks.Max(t => t.Text.Length);
         var plot = new Box(left, PlotTop, PlotRight - left, height - PlotTop - 68);
         // Marks at the very edge stay whole.
@@ -76,7 +76,7 @@ public static class FrontSvg
         }
         Add($"""<path class="axis" d="M{plot.Left:0.#} {plot.Top:0.#} V{plot.Bottom:0.#} H{plot.Right:0.#}"/>""");
         Add($"""<text class="t" x="{plot.CentreX:0.#}" y="{plot.Bottom + 44:0.#}" text-anchor="middle">expected finish of a task replica, {x.Unit}</text>""");
-        Add($"""<text class="t" transform="translate(34 {plot.CentreY:0.#}) rotate(-90)" text-anchor="middle">cost of a task replica, credits</text>""");
+        Add($"""<text class="t" transform="translate(34 {plot.CentreY:0.#}) rotate(-90)" text-anchor="middle">cost of a task replica, {y.Unit}</text>""");
 
         foreach (var point in front.Where(p => !p.IsNamed))
             Add($"""<circle class="p" cx="{X(point.FinishSeconds):0.#}" cy="{Y(point.CostCredits):0.#}" r="5" fill="{Colour(point.Risk, range)}"/>""");

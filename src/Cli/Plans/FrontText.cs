@@ -35,7 +35,7 @@ public static class FrontText
     public static IReadOnlyList<IReadOnlyList<(string Text, ChartPart Part)>> Draw(IReadOnlyList<FrontPoint> front, int width)
     {
         var x = Axis.OfSeconds([.. front.Select(p => p.FinishSeconds)], width < 60 ? 3 : 6);
-        var y = Axis.Of([.. front.Select(p => p.CostCredits)], 5);
+        var y = Axis.OfCredits([.. front.Select(p => p.CostCredits)], 5);
         var margin = y.Ticks.Max(t => t.Text.Length);
         var columns = Math.Min(width - margin - 3, MostColumns);
         if (columns < LeastColumns)
@@ -56,7 +56,7 @@ public static class FrontText
         var labels = new Dictionary<int, string>();
         foreach (var (value, text) in y.Ticks.Reverse())
             labels.TryAdd(Nearest(1 - y.Share(value), rows), text);
-        var lines = new List<IReadOnlyList<(string, ChartPart)>> { new[] { (Cut("cost of a task replica, credits", width), ChartPart.Frame) } };
+        var lines = new List<IReadOnlyList<(string, ChartPart)>> { new[] { (Title("cost", y, width), ChartPart.Frame) } };
         for (var row = 0; row < rows; row++)
         {
             var line = new List<(string, ChartPart)> { ($"{labels.GetValueOrDefault(row, "").PadLeft(margin)} {(labels.ContainsKey(row) ? '┤' : '│')}", ChartPart.Frame) };
@@ -83,11 +83,13 @@ public static class FrontText
         }
         lines.Add([($"{new string(' ', margin)} └{new string(ruler)}", ChartPart.Frame)]);
         lines.Add([($"{new string(' ', margin + 2)}{new string(below).TrimEnd()}", ChartPart.Frame)]);
-        lines.Add([($"{new string(' ', margin + 2)}{Cut($"expected finish of a task replica, {x.Unit}", columns)}", ChartPart.Frame)]);
+        lines.Add([($"{new string(' ', margin + 2)}{Title("expected finish", x, columns)}", ChartPart.Frame)]);
         return lines;
     }
 
-    private static string Cut(string text, int width) => text.Length <= width ? text : text[..(width - 1)] + "…";
+    /// <summary>In full where it fits; the unit stays longest.</summary>
+    private static string Title(string what, Axis axis, int width) =>
+        new[] { $"{what} of a task replica, {axis.Unit}", $"{what}, {axis.Unit}", axis.Unit }.FirstOrDefault(t => t.Length <= width, "");
 
     private static int Nearest(double share, int count) => (int)Math.Round(share * (count - 1));
 
