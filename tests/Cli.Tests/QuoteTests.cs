@@ -10,7 +10,7 @@ internal sealed class QuoteTests : CliFixture
     private const string QuoteId = "0198c7a2-5d5e-7c1e-9d0a-00000000b001";
 
     private const string Quote = $$"""
-        {"success":true,"quoteId":"{{QuoteId}}","expiresAt":"2199-01-02T03:14:05Z","tasks":100,"replicas":200,"recommended":"knee",
+        {"success":true,"quoteId":"{{QuoteId}}","expiresAt":"2199-01-02T03:14:05Z","tasks":100,"replicas":200,"recommended":"green",
          "plans":[{"plan":"knee","names":["knee","green"],"price":1.25,"expectedCharge":1.125,"finish":{"p50Seconds":600,"p95Seconds":1200,"p50":"2199-01-02T03:14:05Z","p95":"2199-01-02T03:24:05Z" },
                    "failureRisk":0.031,"energyJoules":5300,"devices":9,"slots":18},
                   {"plan":"fast","names":["fast"],"price":2.5,"expectedCharge":2.25,"finish":{"p50Seconds":100,"p95Seconds":110,"p50":"2199-01-02T03:05:45Z","p95":"2199-01-02T03:05:55Z" },

@@ -59,7 +59,7 @@ internal static class QuoteCommand
         var table = Terminal.NewTable("", "Plan", "At most", "Expected", "50 % done in", "95 % done in", "Risk", "Energy", "Devices");
         foreach (var plan in plans)
         {
-            table.AddRow([JobCommands.Cell(plan.Text("plan") == quote.Text("recommended") ? "*" : ""), JobCommands.Cell(Names(plan)),
+            table.AddRow([JobCommands.Cell(Offers(plan, quote.Text("recommended")) ? "*" : ""), JobCommands.Cell(Names(plan)),
                 JobCommands.Cell(Humane.Credits(plan.Credits("price"))), JobCommands.Cell(Humane.Credits(plan.Credits("expectedCharge"))),
                 JobCommands.Cell(Finish(plan, "p50", now)), JobCommands.Cell(Finish(plan, "p95", now)),
                 JobCommands.Cell(Humane.Percent(plan.Number("failureRisk"))), JobCommands.Cell(Humane.Joules(plan.Number("energyJoules"))), JobCommands.Cell(plan.Text("devices"))]);
@@ -72,7 +72,7 @@ internal static class QuoteCommand
         {
             foreach (var plan in plans)
             {
-                terminal.Line($"{(plan.Text("plan") == quote.Text("recommended") ? "*" : " ")} {Names(plan)}");
+                terminal.Line($"{(Offers(plan, quote.Text("recommended")) ? "*" : " ")} {Names(plan)}");
                 terminal.Line($"    at most {Humane.Credits(plan.Credits("price"))}, expected {Humane.Credits(plan.Credits("expectedCharge"))}");
                 terminal.Line($"    50 % done in {Finish(plan, "p50", now)}");
                 terminal.Line($"    95 % done in {Finish(plan, "p95", now)}");
@@ -96,6 +96,9 @@ internal static class QuoteCommand
     /// <summary>Why a quote has no plans, or what to know about those it has, a line each.</summary>
     public static IEnumerable<string> Reasons(JsonNode quote) =>
         quote.Items("reasons").Select(r => $"{r.Text("code")}{(r.Text("count") is { } n ? $" ({n})" : "")}: {r.Text("message")}");
+
+    /// <summary>Whether the plan goes by this name; plans that came out the same are one with several names.</summary>
+    public static bool Offers(JsonNode plan, string? name) => name is not null && (plan.Text("plan") == name || plan.Items("names").Any(n => n.Text() == name));
 
     /// <summary>What the plan is called: its own name and those of the other plans that came out the same.</summary>
     private static string Names(JsonNode plan) =>
@@ -143,9 +146,9 @@ internal sealed class PlanFlags
         if (invocation.Get(_plan) is not { } wanted)
             return;
         var quote = await invocation.Server.PostAsync(QuoteCommand.Path, job, invocation.Cancel);
-        var plan = quote.Items("plans").FirstOrDefault(p => p.Text("plan") == wanted || p.Items("names").Any(n => n.Text() == wanted))
+        var plan = quote.Items("plans").FirstOrDefault(p => QuoteCommand.Offers(p, wanted))
             ?? throw new CliException(ExitCodes.Error, $"The quote has no plan '{wanted}'; nothing was submitted.",
-                "See what there is: fog quote", [.. QuoteCommand.Reasons(quote)]);
+                "See what there is: fog quote    or submit without --plan: the job waits until the pool suits it", [.. QuoteCommand.Reasons(quote)]);
         if (plan.Credits("price") is not { } price)
             throw new CliException(ExitCodes.Error, $"The quote names no price for the plan '{wanted}'; nothing was submitted.", "Check the server's version: fog doctor");
         if (job.Credits("max_price") is { } cap && price > cap)
