@@ -74,7 +74,9 @@ public static class FogCommandLine
             DemoCommand.Create(globals),
             UpCommand.Create(globals),
             RunCommand.Create(globals),
+            QuoteCommand.Create(globals),
             JobCommands.Create(globals),
+            PlanCommand.Create(globals),
             NodeCommands.Create(globals),
             LedgerCommand.Create(globals),
             DoctorCommand.Create(globals),
@@ -138,6 +140,12 @@ public sealed class Invocation(GlobalOptions globals, ParseResult parse, Cancell
     public T? Get<T>(Option<T> option) => parse.GetValue(option);
     public T Get<T>(Argument<T> argument) => parse.GetRequiredValue(argument);
     public T? GetOptional<T>(Argument<T?> argument) => parse.GetValue(argument);
+
+    /// <summary>Whether the option stands on the command line, not only its default.</summary>
+    public bool IsGiven(Option option) => parse.GetResult(option) is { Implicit: false };
+
+    /// <summary>Whether there is a <c>--</c>, behind which a command of the caller's stands.</summary>
+    public bool HasDoubleDash => parse.Tokens.Any(t => t.Type == TokenType.DoubleDash);
 
     /// <summary><c>--server</c>, else FOG_SERVER, else the default.</summary>
     public Uri ServerAddress

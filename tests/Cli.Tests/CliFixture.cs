@@ -22,9 +22,13 @@ internal abstract class CliFixture
     /// <summary>Environment of the command; the server is set already.</summary>
     protected Dictionary<string, string> Variables { get; private set; } = null!;
 
+    /// <summary>Width of the terminal, where the command runs on one.</summary>
+    protected int? Columns { get; set; }
+
     [SetUp]
     public async Task StartPlaneAsync()
     {
+        Columns = null;
         Plane = await FakeControlPlane.StartAsync();
         Folder = Directory.CreateTempSubdirectory("fog-cli-test-").FullName;
         Variables = new Dictionary<string, string>(StringComparer.Ordinal) { ["FOG_SERVER"] = Plane.Url, ["FOG_HOME"] = Path.Combine(Folder, "home") };
@@ -50,6 +54,7 @@ internal abstract class CliFixture
             In = new StringReader(input),
             OutIsTerminal = terminal,
             ErrorIsTerminal = terminal,
+            Columns = Columns,
             Variable = name => Variables.GetValueOrDefault(name),
             CurrentDirectory = Folder,
         };

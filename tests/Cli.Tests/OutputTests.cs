@@ -14,6 +14,7 @@ internal sealed class OutputTests : CliFixture
     [
         ["job", "list"], ["job", "show", JobId], ["job", "why", JobId], ["job", "logs", JobId], ["job", "cancel", JobId], ["job", "outputs", JobId],
         ["ledger", "--entries", "5", "--audit"], ["node", "list"], ["node", "why", "ada"], ["run", "--", "true"], ["run", "--follow", "--", "true"], ["doctor"],
+        ["plan"], ["quote", "--", "true"], ["run", "--plan", "knee", "--", "true"],
     ];
 
     [TestCaseSource(nameof(JsonCommands))]
@@ -103,7 +104,38 @@ internal sealed class OutputTests : CliFixture
     {
         GiveAnswers();
         var ran = await RunAsync("job", "why", JobId);
-        Assert.That(ran.Out, Does.Contain("No device has 4 free cores.").And.Contain("capacity_cpu").And.Contain("2 refused: capacity_cpu"));
+        Assert.That(ran.Out, Does.Contain("No device has 4 free cores.").And.Contain("1, next to be served"));
+        Assert.That(ran.Out, Does.Contain("Devices: 0 of 2 could take it this moment").And.Contain("  2 refused: capacity_cpu (needs 4 cores)"));
+        Assert.That(ran.Out, Does.Not.Contain("What would change it"));
+    }
+
+    [Test]
+    public async Task Says_who_is_ahead_what_refuses_devices_and_what_would_change_it()
+    {
+        Plane.On("GET", JobRoute + "/why", """
+            {"state":"pending","summary":"Three jobs are before it.","queuePosition":4,
+             "ahead":[{"jobId":"a-1","priority":90,"openTasks":12},{"jobId":"a-2","priority":50,"openTasks":1}],
+             "reasons":[{"code":"queued_behind","message":"3 job(s) are served before it.","count":3},{"code":"memory","message":"5 device(s) have less than 8192 MiB of memory.","count":5}],
+             "devices":{"total":9,"eligible":1,"refused":{"memory":5,"busy":3} },
+             "changes":[{"code":"more_devices","message":"2 more devices with ≥ 8 GiB.","devices":2},{"code":"higher_priority","message":"A priority above 90 would put it first.","devices":null}]}
+            """);
+        var ran = await RunAsync("job", "why", JobId);
+        Assert.That(ran.Out.ReplaceLineEndings("\n"), Is.EqualTo("""
+            Three jobs are before it.
+            Queue position: 4, behind:
+              a-1  priority 90, 12 open tasks
+              a-2  priority 50, 1 open task
+              and 1 other job
+            Reasons:
+              queued_behind (3): 3 job(s) are served before it.
+            Devices: 1 of 9 could take it this moment
+              5 refused: memory (5 device(s) have less than 8192 MiB of memory.)
+              3 refused: busy
+            What would change it:
+              - 2 more devices with ≥ 8 GiB. (more_devices)
+              - A priority above 90 would put it first. (higher_priority)
+
+            """.ReplaceLineEndings("\n")));
     }
 
     [Test]
@@ -217,6 +249,8 @@ internal sealed class OutputTests : CliFixture
 
                 """);
         })
+        .On("GET", "/api/scheduler/passes/latest", """{"id":"p","chosen":0,"front":[{"finishSeconds":1,"costCredits":1,"names":["knee"]},{"finishSeconds":2,"costCredits":0.5,"names":[]}]}""")
+        .On("POST", "/api/scheduler/quotes", """{"quoteId":"q","recommended":"knee","plans":[{"plan":"knee","names":["knee"],"price":1}],"reasons":[],"calibration":null}""", 201)
         .On("GET", "/api/tokenomics/balance", """{"address":"fog1abc","balance":99.5,"staked":0,"total":99.5}""")
         .On("GET", "/api/tokenomics/ledger", """{"entries":[{"seq":1,"kind":"faucet","amount":100}],"next":null}""")
         .On("GET", "/api/tokenomics/audit", """{"balanced":true,"cap":1000000,"supply":1000000,"burned":0,"held":0,"openHolds":0,"accounts":9,"transfers":3,"postings":6,"unsealed":0,"blocks":1,"headHash":"ab","differences":[]}""")

@@ -30,14 +30,18 @@ internal static class JobCommands
         var follow = new Option<bool>("--follow", "-f") { Description = "Stay until the end and print the logs" };
         var timeout = new Option<double?>("--timeout") { Description = "With --follow: give up waiting after so many seconds (the job goes on)", HelpName = "SECONDS" };
         timeout.Validators.Add(Positive);
+        var plan = new PlanFlags();
         var command = new FogCommand("submit", "Submit the job(s) described in a file.",
-            "fog job submit examples/mandelbrot.json --follow", "fog job submit examples/dag.json")
+            "fog job submit examples/mandelbrot.json --follow", "fog job submit examples/dag.json", "fog job submit examples/mandelbrot.json --plan cheap --max-price 0.5")
         {
             file, key, follow, timeout,
         };
+        plan.AddTo(command);
         return command.Runs(globals, async invocation =>
         {
             var jobs = await JobFile.LoadAsync(invocation.Get(file), invocation.Host, invocation.Cancel);
+            if (plan.AsksForPlan(invocation) && jobs.Jobs.Count > 1)
+                throw new CliException(ExitCodes.Usage, $"--plan takes one job; the file holds {jobs.Jobs.Count}.", "Submit each from a file of its own, or without --plan.");
             var submitted = new List<JsonNode>();
             var ids = new Dictionary<string, string>(StringComparer.Ordinal);
             var baseKey = invocation.Get(key) ?? Guid.NewGuid().ToString("N");
@@ -45,6 +49,7 @@ internal static class JobCommands
             {
                 JobFile.ResolveDependencies(job, ids);
                 await JobFile.UploadLocalArtifactsAsync(job, jobs.Folder, invocation.Server, invocation.Terminal, invocation.Cancel);
+                await plan.ApplyAsync(invocation, job);
                 var answer = await invocation.Server.PostAsync("api/scheduler/jobs", job, invocation.Cancel,
                     jobs.Jobs.Count == 1 ? baseKey : $"{baseKey}-{submitted.Count}");
                 submitted.Add(answer);
@@ -266,14 +271,33 @@ internal static class JobCommands
     {
         terminal.Line(why.Text("summary") ?? $"The job is {why.Text("state")}.");
         if (why.Integer("queuePosition") is { } position)
-            terminal.Line($"Queue position: {position}");
-        foreach (var reason in why.Items("reasons"))
+        {
+            terminal.Line(position == 1 ? "Queue position: 1, next to be served" : $"Queue position: {position}, behind:");
+            var ahead = why.Items("ahead").ToList();
+            foreach (var job in ahead)
+                terminal.Line($"  {job.Text("jobId")}  priority {job.Text("priority")}, {(job.Integer("openTasks") is { } n ? Humane.Plural(n, "open task") : "–")}");
+            if (position - 1 > ahead.Count)
+                terminal.Line($"  and {Humane.Plural(position - 1 - ahead.Count, "other job")}");
+        }
+        // What refuses devices is counted below, with the devices; the rest stands here.
+        var refused = why.Members("devices", "refused").ToDictionary(r => r.Key, r => r.Value.Text());
+        var reasons = why.Items("reasons").ToList();
+        var others = reasons.Where(r => !refused.ContainsKey(r.Text("code") ?? "")).ToList();
+        if (others.Count > 0)
+            terminal.Line("Reasons:");
+        foreach (var reason in others)
             terminal.Line($"  {reason.Text("code")}{(reason.Text("count") is { } n ? $" ({n})" : "")}: {reason.Text("message")}");
         if (why.Integer("devices", "total") is { } total)
         {
-            terminal.Line($"Devices: {why.Text("devices", "eligible")} of {total} could take it"
-                + string.Concat(why.Members("devices", "refused").Select(r => $", {r.Value.Text()} refused: {r.Key}")));
+            terminal.Line($"Devices: {why.Text("devices", "eligible")} of {total} could take it this moment");
+            foreach (var (code, count) in refused)
+                terminal.Line($"  {count} refused: {code}{(reasons.Find(r => r.Text("code") == code) is { } reason ? $" ({reason.Text("message")})" : "")}");
         }
+        var changes = why.Items("changes").ToList();
+        if (changes.Count > 0)
+            terminal.Line("What would change it:");
+        foreach (var change in changes)
+            terminal.Line($"  - {change.Text("message")} ({change.Text("code")})");
     }
 
     private static void PrintJob(Terminal terminal, JsonNode job)

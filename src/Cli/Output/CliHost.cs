@@ -3,6 +3,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Spectre.Console;
+using Spectre.Console.Rendering;
 
 namespace FogCompute.Cli.Output;
 
@@ -16,6 +17,9 @@ public sealed record CliHost
     /// <summary>Whether a person sees <see cref="Out"/>; only then are there live tables and progress bars.</summary>
     public bool OutIsTerminal { get; init; }
     public bool ErrorIsTerminal { get; init; }
+
+    /// <summary>Characters in a line of the terminal; null: ask it.</summary>
+    public int? Columns { get; init; }
     public required Func<string, string?> Variable { get; init; }
     public required string CurrentDirectory { get; init; }
     public TimeProvider Time { get; init; } = TimeProvider.System;
@@ -53,8 +57,8 @@ public sealed class Terminal
         Json = json;
         // The convention of no-color.org: set and not empty means no colour, whatever the value.
         var colour = host.Variable("NO_COLOR") is not { Length: > 0 };
-        Console = Create(host.Out, host.OutIsTerminal, colour);
-        ErrorConsole = Create(host.Error, host.ErrorIsTerminal, colour);
+        Console = Create(host.Out, host.OutIsTerminal, colour, host.Columns);
+        ErrorConsole = Create(host.Error, host.ErrorIsTerminal, colour, host.Columns);
     }
 
     public CliHost Host { get; }
@@ -95,6 +99,9 @@ public sealed class Terminal
         if (!Json)
             Console.Write(table);
     }
+
+    /// <summary>Whether the table fits the window unwrapped; where nobody's window limits it, every table does.</summary>
+    public bool Fits(Table table) => ((IRenderable)table).Measure(RenderOptions.Create(Console, Console.Profile.Capabilities), UnlimitedWidth).Max <= Console.Profile.Width;
 
     /// <summary>A remark about the way there, on stderr; nothing with <c>--json</c>.</summary>
     public void Note(string text)
@@ -154,7 +161,7 @@ public sealed class Terminal
         return table;
     }
 
-    private static IAnsiConsole Create(TextWriter writer, bool terminal, bool colour)
+    private static IAnsiConsole Create(TextWriter writer, bool terminal, bool colour, int? columns)
     {
         var console = AnsiConsole.Create(new AnsiConsoleSettings
         {
@@ -165,8 +172,8 @@ public sealed class Terminal
             // The library's own enrichers look at variables of build servers and would switch escapes on where nobody asked.
             Enrichment = new ProfileEnrichment { UseDefaultEnrichers = false },
         });
-        if (!terminal)
-            console.Profile.Width = UnlimitedWidth;
+        if (!terminal || columns is not null)
+            console.Profile.Width = terminal ? columns!.Value : UnlimitedWidth;
         return console;
     }
 }

@@ -75,6 +75,30 @@ public static class Humane
         _ => string.Create(CultureInfo.InvariantCulture, $"{seconds / 3600:0.0} h"),
     };
 
+    /// <summary>Four significant digits, never more than nine decimals; exponents beyond that: <c>0.0001235</c>, <c>41.2</c>, <c>2.5E+9</c>.</summary>
+    public static string Significant(double? figure)
+    {
+        if (figure is not { } f)
+            return "–";
+        var size = Math.Abs(f);
+        if (size >= 1e7 || size is > 0 and < 1e-6)
+            return f.ToString("0.###E+0", CultureInfo.InvariantCulture);
+        var decimals = size == 0 ? 0 : Math.Clamp(3 - (int)Math.Floor(Math.Log10(size)), 0, 9);
+        return f.ToString("0." + new string('#', decimals), CultureInfo.InvariantCulture);
+    }
+
+    public static string Joules(double? joules) => joules switch
+    {
+        null => "–",
+        < 1e3 => Significant(joules) + " J",
+        < 1e6 => Significant(joules / 1e3) + " kJ",
+        < 1e9 => Significant(joules / 1e6) + " MJ",
+        _ => Significant(joules / 1e9) + " GJ",
+    };
+
+    /// <summary>A share of 1 as percent, two decimals.</summary>
+    public static string Percent(double? share) => share is { } s ? string.Create(CultureInfo.InvariantCulture, $"{s * 100:0.##} %") : "–";
+
     /// <summary>UTC, to the second.</summary>
     public static string Instant(DateTimeOffset? instant) =>
         instant is { } i ? i.ToUniversalTime().ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture) : "–";

@@ -278,6 +278,8 @@ public sealed class FogServer : IDisposable
     {
         { } p when p.Contains("/jobs", StringComparison.Ordinal) => "See what there is: fog job list",
         { } p when p.Contains("/devices", StringComparison.Ordinal) => "See what there is: fog node list",
+        { } p when p.EndsWith("/passes/latest", StringComparison.Ordinal) => "Queue work that takes a search, then look again: fog run --count 100 -- sleep 60    then fog plan",
+        { } p when p.Contains("/passes", StringComparison.Ordinal) => "See the last one: fog plan",
         _ => "Check the id and the server's version (fog doctor).",
     };
 }
