@@ -94,6 +94,18 @@ internal sealed class FrontPictureTests
     }
 
     [Test]
+    public void Energy_is_shown_where_cost_only_repeats_the_finish()
+    {
+        FrontPoint With(double finish, double cost, double? energy) => Point(finish, cost) with { EnergyJoules = energy };
+        Assert.That(Vertical.For([With(60, 0.006, 900), With(120, 0.012, 200)]).Name, Is.EqualTo("energy"), "one rate");
+        Assert.That(Vertical.For([With(60, 0.006, 900), With(120, 0.018, 200)]).Name, Is.EqualTo("cost"), "two rates");
+        Assert.That(Vertical.For([With(60, 0.006, null), With(120, 0.012, 200)]).Name, Is.EqualTo("cost"), "energy unknown");
+        Assert.That(Vertical.For([With(60, 0.006, 5), With(120, 0.012, 5)]).Name, Is.EqualTo("cost"), "energy says nothing");
+        Assert.That(Rendered([With(60, 0.006, 90_000), With(120, 0.012, 20_000)], 60)[0], Is.EqualTo("energy of a task replica, kJ"));
+        Assert.That(FrontSvg.Draw([With(60, 0.006, 900), With(120, 0.012, 200)], "t", "s").Text, Does.Contain("energy of a task replica, J"));
+    }
+
+    [Test]
     public void Marks_are_initials_where_they_are_free()
     {
         var marks = FrontText.Marks([Point(1, 5, 0.1, false, "fast"), Point(2, 4, 0.1, false, "frugal"), Point(3, 3, 0.1, true, "knee", "safe"), Point(4, 2), Point(5, 1, 0.1, false, "green", "cheap")]);

@@ -59,6 +59,8 @@ internal static class PlanCommand
             var width = terminal.Host.OutIsTerminal ? terminal.Console.Profile.Width : PlainWidth;
             terminal.Line();
             PrintChart(terminal, front, width);
+            if (Vertical.For(front).HidesCost)
+                terminal.Note("Cost follows the finish here, since all this work is charged at one rate; so the chart shows energy.");
             terminal.Line();
             PrintNamed(terminal, front);
         }

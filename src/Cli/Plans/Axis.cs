@@ -55,6 +55,15 @@ public sealed class Axis
     /// <summary>An axis of amounts.</summary>
     public static Axis OfCredits(IReadOnlyCollection<double> values, int ticks) => new(values, ticks, ("credits", 1));
 
+    /// <summary>An axis of energies, given in joules and marked in the unit that suits the largest.</summary>
+    public static Axis OfJoules(IReadOnlyCollection<double> values, int ticks) => new(values, ticks, values.Max() switch
+    {
+        _ when IsLogarithmic(values) => ("J", 1),
+        < 10_000 => ("J", 1),
+        < 10_000_000 => ("kJ", 1_000),
+        _ => ("MJ", 1_000_000),
+    });
+
     /// <summary>An axis of durations, given in seconds and marked in the unit that suits the longest.</summary>
     public static Axis OfSeconds(IReadOnlyCollection<double> values, int ticks) => new(values, ticks, values.Max() switch
     {

@@ -8,7 +8,7 @@ namespace FogCompute.Cli.Plans;
 public sealed record SvgPicture(string Text, int Width, int Height);
 
 /// <summary>
-/// A front as an SVG picture: expected finish to the right, cost upwards, colour for the risk; the named points labelled and, at the side, listed with
+/// A front as an SVG picture: expected finish to the right, cost (or see <see cref="Vertical"/>) upwards, colour for the risk; the named points labelled and, at the side, listed with
 /// all objectives. Text is drawn as text, so it can be searched and read aloud.
 /// </summary>
 public static class FrontSvg
@@ -31,7 +31,8 @@ public static class FrontSvg
         var named = front.Where(p => p.IsNamed).OrderByDescending(p => p.Chosen).ThenBy(p => p.FinishSeconds).ThenBy(p => p.CostCredits).ToList();
         var height = Math.Max(LeastHeight, ListTop + ListStep * Math.Min(named.Count, MostListed) + 60);
         var x = Axis.OfSeconds([.. front.Select(p => p.FinishSeconds)], 7);
-        var y = Axis.OfCredits([.. front.Select(p => p.CostCredits)], 6);
+        var upwards = Vertical.For(front);
+        var y = upwards.Axis([.. front.Select(upwards.Of)], 6);
         var left = 62 + 8 * y.Ticks.Max(t => t.Text.Length);
         var plot = new Box(left, PlotTop, PlotRight - left, height - PlotTop - 68);
         // Marks at the very edge stay whole.
@@ -76,22 +77,22 @@ public static class FrontSvg
         }
         Add($"""<path class="axis" d="M{plot.Left:0.#} {plot.Top:0.#} V{plot.Bottom:0.#} H{plot.Right:0.#}"/>""");
         Add($"""<text class="t" x="{plot.CentreX:0.#}" y="{plot.Bottom + 44:0.#}" text-anchor="middle">expected finish of a task replica, {x.Unit}</text>""");
-        Add($"""<text class="t" transform="translate(34 {plot.CentreY:0.#}) rotate(-90)" text-anchor="middle">cost of a task replica, {y.Unit}</text>""");
+        Add($"""<text class="t" transform="translate(34 {plot.CentreY:0.#}) rotate(-90)" text-anchor="middle">{upwards.Name} of a task replica, {y.Unit}</text>""");
 
         foreach (var point in front.Where(p => !p.IsNamed))
-            Add($"""<circle class="p" cx="{X(point.FinishSeconds):0.#}" cy="{Y(point.CostCredits):0.#}" r="5" fill="{Colour(point.Risk, range)}"/>""");
+            Add($"""<circle class="p" cx="{X(point.FinishSeconds):0.#}" cy="{Y(upwards.Of(point)):0.#}" r="5" fill="{Colour(point.Risk, range)}"/>""");
 
         var labelled = named.Take(MostListed).ToList();
-        var obstacles = front.Select(p => Box.Around(X(p.FinishSeconds), Y(p.CostCredits), p.IsNamed ? 10 : 5)).ToList();
-        var places = Labels.Place([.. labelled.Select(p => (X(p.FinishSeconds), Y(p.CostCredits), Short(p.Label, LongestLabel).Length * CharacterWidth + 8, LabelHeight))], obstacles, plot);
+        var obstacles = front.Select(p => Box.Around(X(p.FinishSeconds), Y(upwards.Of(p)), p.IsNamed ? 10 : 5)).ToList();
+        var places = Labels.Place([.. labelled.Select(p => (X(p.FinishSeconds), Y(upwards.Of(p)), Short(p.Label, LongestLabel).Length * CharacterWidth + 8, LabelHeight))], obstacles, plot);
         for (var i = 0; i < labelled.Count; i++)
         {
             if (places[i] is { } box)
-                AddLeader(Add, X(labelled[i].FinishSeconds), Y(labelled[i].CostCredits), box);
+                AddLeader(Add, X(labelled[i].FinishSeconds), Y(upwards.Of(labelled[i])), box);
         }
         // The chosen one last, so that nothing hides it.
         foreach (var point in Enumerable.Reverse(named))
-            AddMark(Add, point, X(point.FinishSeconds), Y(point.CostCredits), Colour(point.Risk, range));
+            AddMark(Add, point, X(point.FinishSeconds), Y(upwards.Of(point)), Colour(point.Risk, range));
         for (var i = 0; i < labelled.Count; i++)
         {
             if (places[i] is { } box)

@@ -4,7 +4,7 @@ namespace FogCompute.Cli.Plans;
 public enum ChartPart { Frame, Point, Named, Chosen }
 
 /// <summary>
-/// A front as text: expected finish to the right, cost upwards. Points are Braille dots (2 × 4 to a character); named points are letters, the chosen
+/// A front as text: expected finish to the right, cost (or see <see cref="Vertical"/>) upwards. Points are Braille dots (2 × 4 to a character); named points are letters, the chosen
 /// one a diamond. Marks that would fall on each other lie side by side, so each is seen.
 /// </summary>
 public static class FrontText
@@ -35,7 +35,8 @@ public static class FrontText
     public static IReadOnlyList<IReadOnlyList<(string Text, ChartPart Part)>> Draw(IReadOnlyList<FrontPoint> front, int width)
     {
         var x = Axis.OfSeconds([.. front.Select(p => p.FinishSeconds)], width < 60 ? 3 : 6);
-        var y = Axis.OfCredits([.. front.Select(p => p.CostCredits)], 5);
+        var upwards = Vertical.For(front);
+        var y = upwards.Axis([.. front.Select(upwards.Of)], 5);
         var margin = y.Ticks.Max(t => t.Text.Length);
         var columns = Math.Min(width - margin - 3, MostColumns);
         if (columns < LeastColumns)
@@ -45,18 +46,18 @@ public static class FrontText
         var dots = new byte[rows, columns];
         foreach (var point in front.Where(p => !p.IsNamed))
         {
-            var (dotRow, dotColumn) = (Nearest(1 - y.Share(point.CostCredits), rows * 4), Nearest(x.Share(point.FinishSeconds), columns * 2));
+            var (dotRow, dotColumn) = (Nearest(1 - y.Share(upwards.Of(point)), rows * 4), Nearest(x.Share(point.FinishSeconds), columns * 2));
             dots[dotRow / 4, dotColumn / 2] |= Dots[dotRow % 4, dotColumn % 2];
         }
         var marks = new Dictionary<(int Row, int Column), char>();
         foreach (var (mark, point) in Marks(front))
-            marks[FreeCell(marks, Nearest(1 - y.Share(point.CostCredits), rows), Nearest(x.Share(point.FinishSeconds), columns), rows, columns)] = mark;
+            marks[FreeCell(marks, Nearest(1 - y.Share(upwards.Of(point)), rows), Nearest(x.Share(point.FinishSeconds), columns), rows, columns)] = mark;
 
         // From the top down, so a row that two ticks fall on keeps the upper end.
         var labels = new Dictionary<int, string>();
         foreach (var (value, text) in y.Ticks.Reverse())
             labels.TryAdd(Nearest(1 - y.Share(value), rows), text);
-        var lines = new List<IReadOnlyList<(string, ChartPart)>> { new[] { (Title("cost", y, width), ChartPart.Frame) } };
+        var lines = new List<IReadOnlyList<(string, ChartPart)>> { new[] { (Title(upwards.Name, y, width), ChartPart.Frame) } };
         for (var row = 0; row < rows; row++)
         {
             var line = new List<(string, ChartPart)> { ($"{labels.GetValueOrDefault(row, "").PadLeft(margin)} {(labels.ContainsKey(row) ? '┤' : '│')}", ChartPart.Frame) };
