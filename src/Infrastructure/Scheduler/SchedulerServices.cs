@@ -17,6 +17,7 @@ public static class SchedulerServices
         .AddScoped<IIdleComputeDb>(provider => provider.GetRequiredService<FogDbContext>())
         .AddScoped<IJobQueue, JobQueue>()
         .AddScoped<ILeaseDesk, LeaseDesk>()
+        .AddScoped<IPreemptionDesk, PreemptionDesk>()
         .AddScoped<IPlacementPool, PlacementPool>()
         .AddScoped<SchedulerFigures>()
         .AddScoped<ISchedulerFigures>(provider => provider.GetRequiredService<SchedulerFigures>())

@@ -130,7 +130,7 @@ internal sealed partial class WasmRunner : IAsyncDisposable
                     await runner.Process.EndAsync(CancellationToken.None);
                 }
                 WorkFolders.MoveContents(runner.Folder, request.WorkFolder);
-                var result = await supervisor.ConcludeAsync(end, request.WorkFolder, errorFile, lease.Outputs);
+                var result = await supervisor.ConcludeAsync(end, request.WorkFolder, errorFile, lease);
                 keep &= !supervisor.Stopped;
                 if (said is null && result.Reason == ExecutionReasons.ProgramNotFound)
                     return Results.DeviceError($"The WebAssembly engine could not be started. {result.Message}");
