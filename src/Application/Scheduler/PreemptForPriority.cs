@@ -46,7 +46,7 @@ internal sealed class PreemptForPriorityHandler(
         {
             foreach (var attempt in execution.Attempts.Where(a => a.State.IsLive() && a.NoticeUntil <= now).ToList())
             {
-                execution.Preempt(attempt, "preempted", now);
+                execution.Preempt(attempt, PreemptForPriorityCommand.Reason, now);
                 transaction.SignalAfterCommit(Topics.Device(attempt.DeviceId));
             }
         }
