@@ -203,13 +203,16 @@ CREATE TABLE scheduler.attempts (
     stderr_sha256 text,
     log_tail text,
     log_bytes bigint NOT NULL,
-    signature text
+    signature text,
+    notice_until timestamp with time zone
 )
 WITH (fillfactor='70');
 
 COMMENT ON TABLE scheduler.attempts IS 'One run of a task replica on one device, with the receipt the device signed';
 
 COMMENT ON COLUMN scheduler.attempts.signature IS 'ECDSA P-256 over the receipt (device, attempt, epoch, outcome, digest, usage)';
+
+COMMENT ON COLUMN scheduler.attempts.notice_until IS 'The pool takes the machine back then; null: it does not want it';
 
 CREATE TABLE scheduler.job_dependencies (
     job_id uuid NOT NULL,
@@ -262,6 +265,7 @@ CREATE TABLE scheduler.jobs (
     started_at timestamp with time zone,
     finished_at timestamp with time zone,
     sla_met boolean,
+    checkpoint_path text,
     CONSTRAINT jobs_check CHECK ((((tasks_succeeded + tasks_failed) + tasks_cancelled) <= task_count)),
     CONSTRAINT jobs_dependencies_left_check CHECK ((dependencies_left >= 0)),
     CONSTRAINT jobs_task_count_check CHECK (((task_count >= 1) AND (task_count <= 1000000)))
@@ -272,6 +276,8 @@ COMMENT ON TABLE scheduler.jobs IS 'What requesters asked for; task counters are
 COMMENT ON COLUMN scheduler.jobs.specification IS 'Payload, inputs and output globs exactly as agents get them';
 
 COMMENT ON COLUMN scheduler.jobs.quote_micro IS 'Micro-credits for the whole job; the hold is each task''s quote × 1.1';
+
+COMMENT ON COLUMN scheduler.jobs.checkpoint_path IS 'Folder inside the work folder whose content a run that ends with exit code 85 is started again with; null: no checkpoints';
 
 CREATE TABLE scheduler.tasks (
     job_id uuid NOT NULL,
@@ -289,6 +295,9 @@ CREATE TABLE scheduler.tasks (
     output_digest text,
     failure_reason text,
     cost_micro bigint NOT NULL,
+    checkpoint_sha256 text,
+    checkpoint_epoch integer,
+    idle_checkpoints smallint DEFAULT 0 NOT NULL,
     CONSTRAINT tasks_open_slots_check CHECK ((open_slots >= 0))
 )
 WITH (fillfactor='70');
@@ -298,6 +307,12 @@ COMMENT ON TABLE scheduler.tasks IS 'Independently runnable units of a job, addr
 COMMENT ON COLUMN scheduler.tasks.open_slots IS 'Replicas that still need a device';
 
 COMMENT ON COLUMN scheduler.tasks.epoch IS 'Fencing token: grows with each lease';
+
+COMMENT ON COLUMN scheduler.tasks.checkpoint_sha256 IS 'Archive of the newest checkpoint; the next lease starts from it';
+
+COMMENT ON COLUMN scheduler.tasks.checkpoint_epoch IS 'Which lease it came from';
+
+COMMENT ON COLUMN scheduler.tasks.idle_checkpoints IS 'Restarts in a row that the payload asked for without having got anywhere';
 
 CREATE TABLE tokenomics.accounts (
     id bigint NOT NULL,
@@ -548,6 +563,8 @@ COMMENT ON INDEX platform.idempotency_keys_by_age IS 'Finds the keys that Forget
 CREATE INDEX attempts_live_by_device ON scheduler.attempts USING btree (device_id, expires_at) WHERE (state = ANY (ARRAY['Leased'::text, 'Staging'::text, 'Running'::text, 'Uploading'::text]));
 
 CREATE UNIQUE INDEX attempts_one_live_per_replica ON scheduler.attempts USING btree (job_id, task_index, replica) WHERE (state = ANY (ARRAY['Leased'::text, 'Staging'::text, 'Running'::text, 'Uploading'::text, 'Reported'::text]));
+
+CREATE INDEX attempts_under_notice ON scheduler.attempts USING btree (notice_until) WHERE ((notice_until IS NOT NULL) AND (state = ANY (ARRAY['Leased'::text, 'Staging'::text, 'Running'::text, 'Uploading'::text])));
 
 CREATE INDEX job_dependencies_depends_on ON scheduler.job_dependencies USING btree (depends_on);
 

@@ -76,7 +76,7 @@ public sealed record InputSpec
 }
 
 /// <summary>
-/// The payload keeps its state in a folder: when it ends with exit code <see cref="ExitCode"/>, it is started again, here or elsewhere, with that
+/// The payload keeps its state in a folder: when it ends with exit code 85, it is started again, here or elsewhere, with that
 /// folder as it left it (self-checkpointing as HTCondor defines it, whose default exit code this is).
 /// </summary>
 public sealed record CheckpointSpec
@@ -84,7 +84,7 @@ public sealed record CheckpointSpec
     /// <summary>Ends a run that wants to be started again from what lies in its checkpoint folder.</summary>
     public const int ExitCode = 85;
 
-    /// <summary>Folder, relative to the work folder, forward slashes, no <c>..</c>. The payload finds its whole path in FOG_CHECKPOINT_DIR.</summary>
+    /// <summary>Folder, relative to the work folder, forward slashes, without <c>..</c> in it; FOG_CHECKPOINT_DIR tells the payload its whole path.</summary>
     public string Path { get; init; } = "checkpoint";
 }
 

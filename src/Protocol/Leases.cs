@@ -71,7 +71,7 @@ public sealed record Revocation(Guid AttemptId, string Reason);
 public sealed record Notice(Guid AttemptId, string Reason, double GraceSeconds);
 
 /// <summary>Where the payload keeps its state, and the state to begin with.</summary>
-/// <param name="Path">As in <see cref="CheckpointSpec.Path"/>.</param>
+/// <param name="Path">Relative to the work folder.</param>
 /// <param name="Sha256">Archive to restore before the start; null: begin from scratch.</param>
 /// <param name="Kept">False: the control plane does not take checkpoints of this job (several replicas), so there is nothing to upload.</param>
 public sealed record LeaseCheckpoint(string Path, string? Sha256, bool Kept);
