@@ -75,6 +75,19 @@ public sealed record InputSpec
     public bool Executable { get; init; }
 }
 
+/// <summary>
+/// The payload keeps its state in a folder: when it ends with exit code 85, it is started again, here or elsewhere, with that
+/// folder as it left it (self-checkpointing as HTCondor defines it, whose default exit code this is).
+/// </summary>
+public sealed record CheckpointSpec
+{
+    /// <summary>Ends a run that wants to be started again from what lies in its checkpoint folder.</summary>
+    public const int ExitCode = 85;
+
+    /// <summary>Folder, relative to the work folder, forward slashes, without <c>..</c> in it; FOG_CHECKPOINT_DIR tells the payload its whole path.</summary>
+    public string Path { get; init; } = "checkpoint";
+}
+
 /// <summary>Clocks and sizes of one attempt. Seconds and bytes. Null in a submit body means the default.</summary>
 public sealed record LimitsSpec
 {

@@ -18,7 +18,8 @@ public sealed record LeasePollRequest
 }
 
 /// <summary>One lease the agent holds.</summary>
-public sealed record HeldLease(Guid AttemptId, int Epoch);
+/// <param name="Noticed">True once the agent acts on a <see cref="Notice"/> for it, which is then not repeated.</param>
+public sealed record HeldLease(Guid AttemptId, int Epoch, bool? Noticed = null);
 
 /// <summary>What the agent's harvest policy says now, and the sensor values it used; a sensor that does not exist is null.</summary>
 public sealed record DeviceCondition
@@ -50,6 +51,9 @@ public sealed record LeasePollResponse
     /// <summary>Attempts the agent must stop now; each was cancelled, paused, preempted or has expired.</summary>
     public required IReadOnlyList<Revocation> Revoked { get; init; }
 
+    /// <summary>Attempts that will be taken back; an agent that does not know this member loses them when the notice is over.</summary>
+    public IReadOnlyList<Notice> Notices { get; init; } = [];
+
     /// <summary>Server time, UTC.</summary>
     public required DateTimeOffset Now { get; init; }
 
@@ -59,6 +63,18 @@ public sealed record LeasePollResponse
 
 /// <summary>An attempt the agent must stop, with a typed reason (<c>cancelled</c>, <c>paused</c>, <c>expired</c>, <c>unknown_lease</c>).</summary>
 public sealed record Revocation(Guid AttemptId, string Reason);
+
+/// <summary>
+/// The attempt will be taken back for <paramref name="Reason"/> (<c>preempted</c>): a payload with a checkpoint gets SIGTERM now and SIGKILL
+/// <paramref name="GraceSeconds"/> later; one without is stopped at once.
+/// </summary>
+public sealed record Notice(Guid AttemptId, string Reason, double GraceSeconds);
+
+/// <summary>Where the payload keeps its state, and the state to begin with.</summary>
+/// <param name="Path">Relative to the work folder.</param>
+/// <param name="Sha256">Archive to restore before the start; null: begin from scratch.</param>
+/// <param name="Kept">False: the control plane does not take checkpoints of this job (several replicas), so there is nothing to upload.</param>
+public sealed record LeaseCheckpoint(string Path, string? Sha256, bool Kept);
 
 /// <summary>Right of this device to run one attempt until it expires unrenewed.</summary>
 public sealed record LeaseMessage
@@ -80,6 +96,9 @@ public sealed record LeaseMessage
 
     /// <summary>Globs relative to the work folder.</summary>
     public IReadOnlyList<string> Outputs { get; init; } = [];
+
+    /// <summary>Null: exit code 85 is a failure like any other.</summary>
+    public LeaseCheckpoint? Checkpoint { get; init; }
 
     /// <summary>Resolved limits: no member is null.</summary>
     public required LimitsSpec Limits { get; init; }

@@ -48,6 +48,8 @@ public static class Receipt
             report.OutputDigest ?? "", report.WallMs.ToString(), report.CpuMs.ToString(),
         ])
             OutputManifest.Append(hash, part);
+        if (report.CheckpointSha256 is { } checkpoint)
+            OutputManifest.Append(hash, checkpoint);
         return hash.GetHashAndReset();
     }
 

@@ -48,6 +48,11 @@ public static class AttemptOutcomes
     /// <summary>The owner took the machine back, or the agent was stopped. Costs nobody anything.</summary>
     public const string Evicted = "evicted";
 
+    /// <summary>
+    /// The payload ended with exit code 85 to be started again (reason <c>checkpointed</c>), or the pool took it back (reason <c>preempted</c>). Costs nobody anything.
+    /// </summary>
+    public const string Preempted = "preempted";
+
     /// <summary>The device did not start it (no such runtime, policy changed). Costs nobody anything.</summary>
     public const string Declined = "declined";
 
@@ -57,7 +62,7 @@ public static class AttemptOutcomes
     /// <summary>Stopped because the server revoked it.</summary>
     public const string Cancelled = "cancelled";
 
-    public static readonly IReadOnlyList<string> All = [Succeeded, Failed, TimedOut, Evicted, Declined, DeviceError, Cancelled];
+    public static readonly IReadOnlyList<string> All = [Succeeded, Failed, TimedOut, Evicted, Preempted, Declined, DeviceError, Cancelled];
 }
 
 /// <summary>How one attempt ended, and the device's signature over it (<see cref="Receipt"/>).</summary>
@@ -90,6 +95,9 @@ public sealed record AttemptReport
     public string? OutputDigest { get; init; }
 
     public IReadOnlyList<OutputFile> Outputs { get; init; } = [];
+
+    /// <summary>Archive of the checkpoint folder, uploaded before this report; only with <c>preempted</c> and <c>evicted</c>.</summary>
+    public string? CheckpointSha256 { get; init; }
 
     /// <summary>Artifacts of the whole stdout and stderr; null when empty.</summary>
     public string? StdoutSha256 { get; init; }

@@ -1,6 +1,7 @@
 using System.Reflection;
 using System.Text.RegularExpressions;
 using FogCompute.Domain.Scheduler.Placement;
+using FogCompute.Domain.Scheduler.Verification;
 using FogCompute.Node.Execution;
 using FogCompute.Node.Policy;
 using FogCompute.Protocol;
@@ -47,7 +48,7 @@ public sealed class DocumentationTests
 
     [Test]
     public void Every_typed_reason_constant_is_documented() =>
-        Assert.That(Rules.Undocumented([.. Constants(typeof(Refusals)), .. Constants(typeof(ExecutionReasons)), .. Constants(typeof(HarvestReasons))], Document("reasons.md")), Is.Empty);
+        Assert.That(Rules.Undocumented([.. Constants(typeof(Refusals)), .. Constants(typeof(ExecutionReasons)), .. Constants(typeof(HarvestReasons)), .. Constants(typeof(Checkpoints))], Document("reasons.md")), Is.Empty);
 
     [Test]
     public void Every_reason_literal_is_documented()

@@ -18,6 +18,13 @@ internal static class SchedulerSettings
             RequireDistinctOwners = settings["FOG_DISTINCT_OWNERS"] is { Length: > 0 } text
                 ? bool.TryParse(text, out var value) ? value : throw new ConfigurationException($"FOG_DISTINCT_OWNERS is '{text}'; allowed are true and false.")
                 : defaults.RequireDistinctOwners,
+            Preemption = settings["FOG_PREEMPTION"] switch
+            {
+                null or "" => defaults.Preemption,
+                "on" => true,
+                "off" => false,
+                var word => throw new ConfigurationException($"FOG_PREEMPTION is '{word}'; allowed are on and off."),
+            },
         };
     }
 

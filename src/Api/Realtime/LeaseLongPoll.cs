@@ -22,7 +22,7 @@ public sealed class LeaseLongPoll(IServiceScopeFactory scopes, ISignals signals,
             using var ticket = signals.Listen(Topics.Device(command.DeviceId));
             var answer = await LookAsync(command, cancel);
             var left = wait - time.GetElapsedTime(started);
-            if (answer.Leases.Count > 0 || answer.Revoked.Count > 0 || left <= TimeSpan.Zero)
+            if (answer.Leases.Count > 0 || answer.Revoked.Count > 0 || answer.Notices.Count > 0 || left <= TimeSpan.Zero)
                 return answer;
             await ticket.WaitAsync(left, cancel);
         }

@@ -53,9 +53,10 @@ internal sealed class DeliverLeasesHandler(
         var now = time.GetUtcNow();
         await RefreshAsync(command, now, cancellationToken);
         var held = command.Held.Select(h => h.AttemptId).ToHashSet();
-        var revoked = await desk.RenewAsync(command.DeviceId, held, now, options.Lease, cancellationToken);
+        var (revoked, ending) = await desk.RenewAsync(command.DeviceId, held, now, options.Lease, cancellationToken);
+        var told = command.Held.Where(h => h.Noticed == true).Select(h => h.AttemptId).ToHashSet();
         var leases = await desk.NewLeasesAsync(command.DeviceId, held, now, cancellationToken);
-        return new LeasePollResponse { Leases = leases, Revoked = revoked, Now = now, LeaseSeconds = options.Lease.TotalSeconds };
+        return new LeasePollResponse { Leases = leases, Revoked = revoked, Notices = [.. ending.Where(n => !told.Contains(n.AttemptId))], Now = now, LeaseSeconds = options.Lease.TotalSeconds };
     }
 
     /// <summary>The row is written when something changed or the last writing is a while ago, not at each of hundreds of polls a second.</summary>

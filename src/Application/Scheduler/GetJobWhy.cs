@@ -81,11 +81,21 @@ internal sealed class JobInsight(IQueueFigures figures, IPlacementPool pool, Sch
             return Answer(job, $"Waits for {job.DependenciesLeft} job(s) named in depends_on.", [new("waiting_for_dependencies", "Jobs named in depends_on have not completed.", job.DependenciesLeft)], null, [], summary);
         if (job.State == JobState.Paused)
             return Answer(job, "Paused by its requester; resume it to go on.", [new("paused", "The job is paused.", null)], null, [], summary);
+        var (own, others) = await figures.UnderNoticeAsync(job, cancel);
+        var reasons = new List<WhyReason>();
+        if (own > 0)
+            reasons.Add(new("preempted", $"{own} of its running tasks must give way to work of higher priority and have {SchedulerOptions.Notice.TotalSeconds:0} s to save their state.", own));
         if (open is null)
-            return Answer(job, "Nothing of it waits: all its open tasks are on devices.", [new("running", "All open tasks are leased.", null)], null, [], summary);
+        {
+            reasons.Add(new("running", "All open tasks are leased.", null));
+            return Answer(job, own > 0 ? reasons[0].Message : "Nothing of it waits: all its open tasks are on devices.", reasons, null, [], summary);
+        }
 
         var (ahead, first) = await figures.AheadAsync(job, AheadShown, cancel);
-        var reasons = new List<WhyReason>();
+        if (open.LastReason == PreemptForPriorityCommand.Reason)
+            reasons.Add(new("preempted", $"Its next task gave way to work of higher priority; it goes on {(open.HasCheckpoint ? "from its checkpoint" : "from the start")} when a device is free.", null));
+        if (others > 0)
+            reasons.Add(new("preempting", $"{others} running task(s) of lower priority have notice to give way.", others));
         if (open.EligibleAt > now)
             reasons.Add(new("retry_backoff", $"Its next task failed before ({open.LastReason ?? "unknown"}) and is tried again at {open.EligibleAt:HH:mm:ss} UTC.", null));
         if (devices.Count == 0)

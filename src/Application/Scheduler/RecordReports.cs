@@ -38,6 +38,7 @@ internal sealed class RecordReportsValidator : AbstractValidator<RecordReportsCo
             item.RuleFor(i => i.OutputDigest).Must(SubmitJobValidator.BeSha256).When(i => i.Outcome == AttemptOutcomes.Succeeded).WithMessage("a succeeded attempt needs its output digest (64 lower-case hex digits).");
             item.RuleFor(i => i.StdoutSha256).Must(SubmitJobValidator.BeSha256).When(i => i.StdoutSha256 is not null).WithMessage("must be 64 lower-case hex digits.");
             item.RuleFor(i => i.StderrSha256).Must(SubmitJobValidator.BeSha256).When(i => i.StderrSha256 is not null).WithMessage("must be 64 lower-case hex digits.");
+            item.RuleFor(i => i.CheckpointSha256).Must(SubmitJobValidator.BeSha256).When(i => i.CheckpointSha256 is not null).WithMessage("must be 64 lower-case hex digits.");
             item.RuleFor(i => i.WallMs).InclusiveBetween(0, 31_536_000_000);
             item.RuleFor(i => i.CpuMs).InclusiveBetween(0, 31_536_000_000_000);
             item.RuleFor(i => i.Reason).MaximumLength(100);
@@ -110,6 +111,7 @@ internal sealed class RecordReportsHandler(
             AttemptOutcomes.Succeeded => AttemptState.Reported,
             AttemptOutcomes.TimedOut => AttemptState.TimedOut,
             AttemptOutcomes.Evicted => AttemptState.Evicted,
+            AttemptOutcomes.Preempted => AttemptState.Preempted,
             AttemptOutcomes.Declined => AttemptState.Declined,
             AttemptOutcomes.DeviceError => AttemptState.Lost,
             AttemptOutcomes.Cancelled => AttemptState.Evicted,
@@ -118,7 +120,7 @@ internal sealed class RecordReportsHandler(
         Reason = item.Reason, Message = item.Message, ExitCode = item.ExitCode, StartedAt = item.StartedAt?.ToUniversalTime(), FinishedAt = item.FinishedAt?.ToUniversalTime(),
         WallMs = item.WallMs, CpuMs = item.CpuMs, PeakMemoryBytes = item.PeakMemoryBytes, OutputDigest = item.OutputDigest,
         Output = item.Outputs.Count == 0 && item.Measurements is null ? null : JsonSerializer.Serialize(new AttemptOutput(item.Outputs, item.Measurements), WireJson.Responses),
-        StdoutSha256 = item.StdoutSha256, StderrSha256 = item.StderrSha256, LogTail = item.LogTail, LogBytes = item.LogBytes, Signature = item.Signature,
+        StdoutSha256 = item.StdoutSha256, StderrSha256 = item.StderrSha256, LogTail = item.LogTail, LogBytes = item.LogBytes, Signature = item.Signature, CheckpointSha256 = item.CheckpointSha256,
     };
 }
 

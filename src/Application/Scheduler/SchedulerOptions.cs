@@ -17,6 +17,16 @@ public sealed record SchedulerOptions
     /// <summary><c>FOG_AUDIT_WAIT_SECONDS</c>, 1–86 400, default 60: how long a result waits for its audit before it stands alone.</summary>
     public int AuditWaitSeconds { get; init; } = 60;
 
+    /// <summary><c>FOG_PREEMPTION</c>, on or off, default on: running work gives way to waiting work whose priority is at least 20 higher.</summary>
+    public bool Preemption { get; init; } = true;
+
+    /// <summary>Between the notice and the end of an attempt that is taken back.</summary>
+    public static readonly TimeSpan Notice = TimeSpan.FromSeconds(30);
+
+    /// <summary>What its device gets on top to say how it ended; with a checkpoint on its way, <see cref="UploadSlack"/>.</summary>
+    public static readonly TimeSpan NoticeSlack = TimeSpan.FromSeconds(10);
+    public static readonly TimeSpan UploadSlack = TimeSpan.FromMinutes(2);
+
     public TimeSpan Silence => TimeSpan.FromSeconds(DeviceSilenceSeconds);
     public TimeSpan Lease => TimeSpan.FromSeconds(LeaseSeconds);
 

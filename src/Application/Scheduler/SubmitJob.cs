@@ -49,6 +49,9 @@ public sealed record SubmitJobCommand : ICommand<SubmitJobResult>, IIdempotentCo
 
     /// <summary>Globs relative to the work folder, at most 64.</summary>
     public IReadOnlyList<string> Outputs { get; init; } = [];
+
+    /// <summary>For command and wasm payloads that keep their state: exit code 85 starts the task again with this folder as it was left.</summary>
+    public CheckpointSpec? Checkpoint { get; init; }
     public ArraySpec? Array { get; init; }
     /// <summary>Jobs of the same account that must complete first, at most 256.</summary>
     public IReadOnlyList<Guid> DependsOn { get; init; } = [];
@@ -154,6 +157,9 @@ internal sealed class SubmitJobValidator : AbstractValidator<SubmitJobCommand>
         RuleFor(c => c.Limits!).SetValidator(new LimitsValidator());
         RuleFor(c => c.Constraints!).SetValidator(new ConstraintsValidator());
         RuleFor(c => c.Payload!).SetValidator(new PayloadValidator());
+        RuleFor(c => c.Checkpoint!).SetValidator(new CheckpointValidator());
+        RuleFor(c => c.Checkpoint).Null().When(c => c.Payload?.Kind is not (PayloadKinds.Command or PayloadKinds.Wasm))
+            .WithMessage("means something to a 'command' or 'wasm' payload only.");
         RuleFor(c => c.Network).Equal(NetworkNeed.None).When(c => c.Payload?.Kind == PayloadKinds.Wasm).WithMessage("a wasm payload has no network; use 'none'.");
     }
 
@@ -171,6 +177,12 @@ internal sealed class InputValidator : AbstractValidator<InputSpec>
         RuleFor(i => i.Path).Must(SubmitJobValidator.BeRelativePath).WithMessage("must be a relative path of at most 512 characters without '..', '\\' or empty parts.");
         RuleFor(i => i.Sha256).Must(SubmitJobValidator.BeSha256).WithMessage("must be 64 lower-case hex digits.");
     }
+}
+
+internal sealed class CheckpointValidator : AbstractValidator<CheckpointSpec>
+{
+    public CheckpointValidator() =>
+        RuleFor(c => c.Path).Must(SubmitJobValidator.BeRelativePath).WithMessage("must be a relative path of at most 512 characters without '..', '\\' or empty parts.");
 }
 
 internal sealed class ArrayValidator : AbstractValidator<ArraySpec>
@@ -333,7 +345,7 @@ internal sealed class SubmitJobHandler(
                 limits.QueueSeconds ?? 7 * 86_400, limits.StageInSeconds ?? 600, wall, limits.StageOutSeconds ?? 600,
                 limits.MemoryBytes ?? memory, (limits.DiskBytes ?? (1L << 30)) + (long)(command.DataSizeMb * MiB), limits.OutputBytes ?? 64 * MiB, limits.Processes ?? 256),
             Specification = JsonSerializer.Serialize(new JobSpecification(payload, command.Inputs, command.Outputs), WireJson.Requests),
-            TaskCount = command.Array?.Count ?? 1, Priority = command.Priority, Retries = command.Retries, Deterministic = command.Deterministic,
+            CheckpointPath = command.Checkpoint?.Path, TaskCount = command.Array?.Count ?? 1, Priority = command.Priority, Retries = command.Retries, Deterministic = command.Deterministic,
             Deadline = command.Deadline?.ToUniversalTime(), MaxPriceMicro = command.MaxPrice is { } price ? (long)(price * Pricing.MicroPerCredit) : null,
             DependsOn = [.. command.DependsOn.Select(id => new JobId(id))], PrivacyLevel = command.PrivacyLevel.ToString().ToLowerInvariant(),
         };
@@ -352,6 +364,10 @@ internal sealed class SubmitJobHandler(
             yield return "deterministic is false: results of different devices cannot be compared, so one replica runs and its result is taken as it is.";
         if (job.SlaTier == SlaTier.Platinum)
             yield return "platinum runs on attested devices only; the job waits until enough of them are there.";
+        if (job.CheckpointPath is not null && !job.Terms.TakesCheckpoints)
+            yield return $"checkpoint: of {job.Terms.Replicas} replicas none may go on from another's state, so exit code 85 starts a replica again from scratch. Bronze, and deterministic: false, keep checkpoints.";
+        else if (job.CheckpointPath is not null && job.Deterministic)
+            yield return "checkpoint: a run that went on from a checkpoint cannot be compared with a whole one, so results of this job are not audited.";
     }
 }
 

@@ -21,6 +21,9 @@ public sealed record AttemptResult
     public string? LogTail { get; init; }
     public long LogBytes { get; init; }
     public string? Signature { get; init; }
+
+    /// <summary>Archive of the state it left, with Evicted and Preempted.</summary>
+    public string? CheckpointSha256 { get; init; }
 }
 
 /// <summary>One run of a task replica on one device, under a lease fenced by its epoch.</summary>
@@ -52,6 +55,9 @@ public sealed class Attempt
     public string? LogTail { get; private set; }
     public long LogBytes { get; private set; }
     public string? Signature { get; private set; }
+
+    /// <summary>When the pool takes it back; null: not wanted. Written set-based, never through here.</summary>
+    public DateTimeOffset? NoticeUntil { get; private set; }
 
     public TaskKey Task => new(JobId, TaskIndex);
 

@@ -20,6 +20,9 @@ public sealed record JobRequest
 
     /// <summary>Payload, inputs and outputs as the agent gets them, JSON.</summary>
     public required string Specification { get; init; }
+
+    /// <summary>Checkpoint folder inside the work folder; null: exit code 85 is a failure like any other.</summary>
+    public string? CheckpointPath { get; init; }
     public int TaskCount { get; init; } = 1;
     public int Priority { get; init; } = 50;
     public int Retries { get; init; } = 3;
@@ -74,6 +77,7 @@ public sealed class Job
 
     /// <summary>Payload, inputs and outputs, JSON, exactly what agents get.</summary>
     public string Specification { get; private set; } = "{}";
+    public string? CheckpointPath { get; private set; }
     public DateTimeOffset? Deadline { get; private set; }
 
     /// <summary>Micro-credits for the whole job as quoted; the hold is each task's quote × 1.1.</summary>
@@ -95,7 +99,7 @@ public sealed class Job
     public DateTimeOffset? FinishedAt { get; private set; }
     public bool? SlaMet { get; private set; }
 
-    public TierTerms Terms => TierTerms.Of(SlaTier).For(Deterministic);
+    public TierTerms Terms => TierTerms.Of(SlaTier).For(Deterministic, CheckpointPath is not null);
     public long HoldMicro => checked(HoldPerTaskMicro * TaskCount);
 
     /// <summary>Expected run time of one of its tasks: as measured once a few have succeeded, before that as the requester estimates.</summary>
@@ -117,7 +121,7 @@ public sealed class Job
         if (request.Deadline <= now)
             throw SchedulerErrors.DeadlinePassed.On("deadline");
         var needs = request.Needs;
-        var terms = TierTerms.Of(request.Tier).For(request.Deterministic);
+        var terms = TierTerms.Of(request.Tier).For(request.Deterministic, request.CheckpointPath is not null);
         // A wall limit beyond the estimate × 1.1 is quoted as what it may really cost, so that a hold always covers its charge.
         var quoted = TimeSpan.FromSeconds(Math.Max(request.Estimate.TotalSeconds, request.Limits.WallSeconds / (double)Pricing.HoldMargin));
         var perTask = Pricing.Task(needs.CpuMillicores, needs.MemoryBytes, terms, quoted);
@@ -130,7 +134,7 @@ public sealed class Job
             EstimateMs = (long)request.Estimate.TotalMilliseconds, QueueSeconds = request.Limits.QueueSeconds, StageInSeconds = request.Limits.StageInSeconds,
             WallSeconds = request.Limits.WallSeconds, StageOutSeconds = request.Limits.StageOutSeconds, MemoryLimitBytes = request.Limits.MemoryBytes,
             DiskLimitBytes = request.Limits.DiskBytes, OutputLimitBytes = request.Limits.OutputBytes, ProcessLimit = request.Limits.Processes,
-            Specification = request.Specification, Deadline = request.Deadline, TaskCount = request.TaskCount, DependenciesLeft = dependenciesLeft,
+            Specification = request.Specification, CheckpointPath = request.CheckpointPath, Deadline = request.Deadline, TaskCount = request.TaskCount, DependenciesLeft = dependenciesLeft,
             QuoteMicro = checked(perTask * request.TaskCount), HoldPerTaskMicro = Pricing.Hold(perTask), SubmittedAt = now,
         };
         if (request.MaxPriceMicro is { } cap && job.QuoteMicro > cap)

@@ -37,6 +37,15 @@ public sealed class JobTask
     public string? FailureReason { get; private set; }
     public long CostMicro { get; private set; }
 
+    /// <summary>Archive of the newest checkpoint; the next lease starts from it.</summary>
+    public string? CheckpointSha256 { get; private set; }
+
+    /// <summary>The lease it came from.</summary>
+    public int? CheckpointEpoch { get; private set; }
+
+    /// <summary>Restarts in a row that the payload asked for without having got anywhere.</summary>
+    public short IdleCheckpoints { get; private set; }
+
     public TaskKey Key => new(JobId, Index);
 
     /// <summary>A task as a submit writes it (the database writes arrays set-based with these same values).</summary>
@@ -82,6 +91,12 @@ public sealed class JobTask
     internal void CountDeviceLoss() => DeviceLosses++;
 
     internal void CountEviction() => Evictions++;
+
+    internal void KeepCheckpoint(string sha256, int epoch) => (CheckpointSha256, CheckpointEpoch) = (sha256, epoch);
+
+    internal void DropCheckpoint() => (CheckpointSha256, CheckpointEpoch) = (null, null);
+
+    internal void CountRestart(bool progress) => IdleCheckpoints = progress ? (short)0 : (short)(IdleCheckpoints + 1);
 
     internal void Audit(DateTimeOffset now)
     {

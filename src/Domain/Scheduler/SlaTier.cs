@@ -22,5 +22,15 @@ public sealed record TierTerms(SlaTier Tier, int Replicas, int Agree, int MaxRep
     public static TierTerms Of(SlaTier tier) => All[tier];
 
     /// <summary>A non-deterministic job cannot be compared: one replica, one result, whatever the tier.</summary>
-    public TierTerms For(bool deterministic) => deterministic ? this : this with { Replicas = 1, Agree = 1, MaxReplicas = 1, AuditRate = 0 };
+    /// <param name="checkpointing">
+    /// Whether a run may go on from another's checkpoint. What it printed before is then in another attempt's log, so that its digest cannot be compared with that
+    /// of a whole run: with one replica nothing is audited. Several replicas always run whole.
+    /// </param>
+    public TierTerms For(bool deterministic, bool checkpointing = false) =>
+        !deterministic ? this with { Replicas = 1, Agree = 1, MaxReplicas = 1, AuditRate = 0 }
+        : checkpointing && TakesCheckpoints ? this with { AuditRate = 0 }
+        : this;
+
+    /// <summary>Whether a checkpoint is taken over into the next run: only where one replica's result is taken as it is.</summary>
+    public bool TakesCheckpoints => Replicas == 1;
 }

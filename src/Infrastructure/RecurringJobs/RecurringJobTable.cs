@@ -53,6 +53,7 @@ public static class RecurringJobTable
     public static readonly IReadOnlyList<RecurringJob> Rows =
     [
         RecurringJob.Of("PlacePendingJobs", TimeSpan.FromSeconds(1), () => new PlacePendingJobsCommand(), "Gives waiting tasks to devices that can take them.", Topics.Place),
+        RecurringJob.Of("PreemptForPriority", TimeSpan.FromSeconds(1), () => new PreemptForPriorityCommand(), "Running work gives way to waiting work of much higher priority."),
         RecurringJob.Of("ExpireLeases", TimeSpan.FromSeconds(1), () => new ExpireLeasesCommand(), "Declares silent devices lost and requeues what they held."),
         RecurringJob.Of("ExpireJobs", TimeSpan.FromSeconds(1), () => new ExpireJobsCommand(), "Ends jobs whose deadline or queue clock ran out."),
         RecurringJob.Of("WaiveStalledAudits", TimeSpan.FromSeconds(5), () => new WaiveStalledAuditsCommand(), "Results that no device came to audit stand as they are."),

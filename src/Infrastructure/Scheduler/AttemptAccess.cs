@@ -24,7 +24,8 @@ internal sealed class AttemptAccess(FogDbContext db, TimeProvider time) : IAttem
             """
             SELECT EXISTS (
                 SELECT FROM scheduler.attempts a JOIN scheduler.jobs j ON j.id = a.job_id
-                WHERE a.id = $1 AND (j.specification -> 'payload' ->> 'module' = $2
+                WHERE a.id = $1 AND (EXISTS (SELECT FROM scheduler.tasks t WHERE t.job_id = a.job_id AND t.index = a.task_index AND t.checkpoint_sha256 = $2 AND j.checkpoint_path IS NOT NULL)
+                    OR j.specification -> 'payload' ->> 'module' = $2
                     OR EXISTS (SELECT FROM jsonb_array_elements(j.specification -> 'inputs') AS i(input) WHERE i.input ->> 'sha256' = $2)))
             """, cancel, attempt.Value, digest.Hex);
 }

@@ -1,3 +1,4 @@
+using FogCompute.Application.Scheduler;
 using FogCompute.Application.Scheduler.Contracts;
 using FogCompute.Application.Scheduler.Events;
 using FogCompute.Domain.Identity;
@@ -87,6 +88,20 @@ internal sealed class JobQueue(FogDbContext db) : IJobQueue
         return await AssembleAsync(tasks, null, cancel);
     }
 
+    public async Task<IReadOnlyList<TaskExecution>> ClaimOverNoticeAsync(DateTimeOffset now, int limit, CancellationToken cancel)
+    {
+        var (over, uploading) = (now - SchedulerOptions.NoticeSlack, now - SchedulerOptions.UploadSlack);
+        var tasks = await db.Tasks.FromSql(
+            $"""
+            SELECT t.* FROM scheduler.tasks t
+            WHERE (t.job_id, t.index) IN (
+                SELECT a.job_id, a.task_index FROM scheduler.attempts a
+                WHERE (a.state IN ('Leased', 'Staging', 'Running') AND a.notice_until <= {over}) OR (a.state = 'Uploading' AND a.notice_until <= {uploading}))
+            ORDER BY t.job_id, t.index LIMIT {limit} FOR NO KEY UPDATE SKIP LOCKED
+            """).AsNoTracking().ToListAsync(cancel);
+        return await AssembleAsync(tasks, null, cancel);
+    }
+
     public async Task<IReadOnlySet<string>> GoneDevicesAsync(IReadOnlyCollection<string> deviceIds, CancellationToken cancel) =>
         (await db.QuerySqlAsync("SELECT id FROM idle_compute.devices WHERE id = ANY ($1) AND state IN ('Lost', 'Unregistered')", r => r.GetString(0), cancel, (object)deviceIds.ToArray()))
             .ToHashSet(StringComparer.Ordinal);
@@ -116,9 +131,9 @@ internal sealed class JobQueue(FogDbContext db) : IJobQueue
 
     private async Task<Dictionary<JobId, JobTerms>> TermsAsync(Guid[] jobs, CancellationToken cancel) =>
         (await db.QuerySqlAsync(
-            "SELECT id, sla_tier, deterministic, retries, cpu_millicores, memory_bytes, hold_per_task_micro FROM scheduler.jobs WHERE id = ANY ($1)",
+            "SELECT id, sla_tier, deterministic, retries, cpu_millicores, memory_bytes, hold_per_task_micro, checkpoint_path IS NOT NULL FROM scheduler.jobs WHERE id = ANY ($1)",
             r => (Id: new JobId(r.GetGuid(0)), Terms: new JobTerms(
-                TierTerms.Of(Enum.Parse<SlaTier>(r.GetString(1))).For(r.GetBoolean(2)), r.GetInt32(3), r.GetInt32(4), r.GetInt64(5), r.GetInt64(6))), cancel, jobs))
+                TierTerms.Of(Enum.Parse<SlaTier>(r.GetString(1))).For(r.GetBoolean(2), r.GetBoolean(7)), r.GetInt32(3), r.GetInt32(4), r.GetInt64(5), r.GetInt64(6))), cancel, jobs))
             .ToDictionary(x => x.Id, x => x.Terms);
 
     private async Task<List<Attempt>> AttemptsOfAsync(List<JobTask> tasks, CancellationToken cancel)
@@ -142,17 +157,20 @@ internal sealed class JobQueue(FogDbContext db) : IJobQueue
             """
             UPDATE scheduler.tasks t SET state = n.state, open_slots = n.open_slots, epoch = n.epoch, job_errors = n.job_errors, device_losses = n.device_losses,
                 evictions = n.evictions, audited = n.audited, eligible_at = n.eligible_at, started_at = n.started_at, finished_at = n.finished_at,
-                output_digest = n.output_digest, failure_reason = n.failure_reason, cost_micro = n.cost_micro
+                output_digest = n.output_digest, failure_reason = n.failure_reason, cost_micro = n.cost_micro,
+                checkpoint_sha256 = n.checkpoint_sha256, checkpoint_epoch = n.checkpoint_epoch, idle_checkpoints = n.idle_checkpoints
             FROM unnest($1::uuid[], $2::int[], $3::text[], $4::smallint[], $5::int[], $6::smallint[], $7::smallint[], $8::smallint[], $9::bool[], $10::timestamptz[],
-                $11::timestamptz[], $12::timestamptz[], $13::text[], $14::text[], $15::bigint[])
-                AS n(job_id, index, state, open_slots, epoch, job_errors, device_losses, evictions, audited, eligible_at, started_at, finished_at, output_digest, failure_reason, cost_micro)
+                $11::timestamptz[], $12::timestamptz[], $13::text[], $14::text[], $15::bigint[], $16::text[], $17::int[], $18::smallint[])
+                AS n(job_id, index, state, open_slots, epoch, job_errors, device_losses, evictions, audited, eligible_at, started_at, finished_at, output_digest, failure_reason, cost_micro,
+                checkpoint_sha256, checkpoint_epoch, idle_checkpoints)
             WHERE t.job_id = n.job_id AND t.index = n.index
             """,
             cancel,
             tasks.Select(t => t.JobId.Value).ToArray(), tasks.Select(t => t.Index).ToArray(), tasks.Select(t => t.State.ToString()).ToArray(), tasks.Select(t => t.OpenSlots).ToArray(),
             tasks.Select(t => t.Epoch).ToArray(), tasks.Select(t => t.JobErrors).ToArray(), tasks.Select(t => t.DeviceLosses).ToArray(), tasks.Select(t => t.Evictions).ToArray(),
             tasks.Select(t => t.Audited).ToArray(), tasks.Select(t => t.EligibleAt).ToArray(), tasks.Select(t => t.StartedAt).ToArray(), tasks.Select(t => t.FinishedAt).ToArray(),
-            tasks.Select(t => t.OutputDigest).ToArray(), tasks.Select(t => t.FailureReason).ToArray(), tasks.Select(t => t.CostMicro).ToArray());
+            tasks.Select(t => t.OutputDigest).ToArray(), tasks.Select(t => t.FailureReason).ToArray(), tasks.Select(t => t.CostMicro).ToArray(),
+            tasks.Select(t => t.CheckpointSha256).ToArray(), tasks.Select(t => t.CheckpointEpoch).ToArray(), tasks.Select(t => t.IdleCheckpoints).ToArray());
 
         var added = executions.SelectMany(e => e.NewAttempts).ToArray();
         if (added.Length > 0)

@@ -1,6 +1,7 @@
 using FogCompute.Application.Scheduler;
 using FogCompute.Application.Scheduler.Contracts;
 using FogCompute.Domain.Scheduler;
+using FogCompute.Domain.Scheduler.Placement;
 using FogCompute.Infrastructure.Persistence;
 
 namespace FogCompute.Infrastructure.Scheduler;
@@ -47,14 +48,23 @@ internal sealed class SchedulerFigures(FogDbContext db) : ISchedulerFigures, IQu
         return ((int)count, first);
     }
 
+    public async Task<(int Own, int Others)> UnderNoticeAsync(Job job, CancellationToken cancel) =>
+        (await db.QuerySqlAsync(
+            """
+            SELECT count(*) FILTER (WHERE j.id = $1)::int, count(*) FILTER (WHERE j.priority <= $2)::int
+            FROM scheduler.attempts a JOIN scheduler.jobs j ON j.id = a.job_id
+            WHERE a.notice_until IS NOT NULL AND a.state IN ('Leased', 'Staging', 'Running', 'Uploading')
+            """, r => (r.GetInt32(0), r.GetInt32(1)), cancel, job.Id.Value, job.Priority - Preemption.PriorityGap))[0];
+
     public async Task<OpenTask?> NextOpenTaskAsync(JobId job, CancellationToken cancel) =>
         (await db.QuerySqlAsync(
             """
             SELECT t.index, t.open_slots, t.eligible_at,
                 ARRAY(SELECT DISTINCT a.device_id FROM scheduler.attempts a WHERE a.job_id = t.job_id AND a.task_index = t.index
                     AND a.state IN ('Leased', 'Staging', 'Running', 'Uploading', 'Reported', 'Rejected', 'Declined', 'Lost')),
-                (SELECT a.reason FROM scheduler.attempts a WHERE a.job_id = t.job_id AND a.task_index = t.index AND a.reason IS NOT NULL ORDER BY a.epoch DESC LIMIT 1)
+                (SELECT a.reason FROM scheduler.attempts a WHERE a.job_id = t.job_id AND a.task_index = t.index AND a.reason IS NOT NULL ORDER BY a.epoch DESC LIMIT 1),
+                t.checkpoint_sha256 IS NOT NULL
             FROM scheduler.tasks t WHERE t.job_id = $1 AND t.open_slots > 0 ORDER BY t.eligible_at, t.index LIMIT 1
             """,
-            r => new OpenTask(r.GetInt32(0), r.GetInt16(1), r.GetFieldValue<DateTimeOffset>(2), r.GetFieldValue<string[]>(3), r.IsDBNull(4) ? null : r.GetString(4)), cancel, job.Value)).FirstOrDefault();
+            r => new OpenTask(r.GetInt32(0), r.GetInt16(1), r.GetFieldValue<DateTimeOffset>(2), r.GetFieldValue<string[]>(3), r.IsDBNull(4) ? null : r.GetString(4), r.GetBoolean(5)), cancel, job.Value)).FirstOrDefault();
 }

@@ -18,6 +18,7 @@ public static class SchedulerServices
         .AddScoped<IIdleComputeDb>(provider => provider.GetRequiredService<FogDbContext>())
         .AddScoped<IJobQueue, JobQueue>()
         .AddScoped<ILeaseDesk, LeaseDesk>()
+        .AddScoped<IPreemptionDesk, PreemptionDesk>()
         .AddScoped<IPlacementPool, PlacementPool>()
         .AddScoped<IPassLog, PassLog>()
         .AddScoped<IPresenceLog, PresenceLog>()

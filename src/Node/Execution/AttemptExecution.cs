@@ -9,7 +9,8 @@ namespace FogCompute.Node.Execution;
 /// <param name="WorkFolder">Private folder of this attempt; created and removed by the caller.</param>
 /// <param name="LogFolder">Where <c>stdout</c> and <c>stderr</c> are written as files, outside the work folder. Folder and files come into being with their first byte.</param>
 /// <param name="ModulePath">Local path of the WASM module for <c>wasm</c> payloads, else null.</param>
-public sealed record ExecutionRequest(LeaseMessage Lease, string WorkFolder, string LogFolder, string? ModulePath);
+/// <param name="Notice">Cancelled when the attempt will soon be stopped: the program of a <c>command</c> gets SIGTERM. A WASI module cannot be signalled.</param>
+public sealed record ExecutionRequest(LeaseMessage Lease, string WorkFolder, string LogFolder, string? ModulePath, CancellationToken Notice = default);
 
 /// <summary>How a run ended, in the words of <see cref="AttemptOutcomes"/>.</summary>
 public sealed record ExecutionResult

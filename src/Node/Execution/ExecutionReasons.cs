@@ -6,6 +6,12 @@ public static class ExecutionReasons
     /// <summary>The payload ended by itself with a code other than 0.</summary>
     public const string ExitCode = "exit_code";
 
+    /// <summary>The payload ended with exit code 85 and has declared a checkpoint: it wants to be started again.</summary>
+    public const string Checkpointed = "checkpointed";
+
+    /// <summary>The checkpoint folder cannot be packed, or an archive not restored.</summary>
+    public const string CheckpointInvalid = "checkpoint_invalid";
+
     /// <summary>The payload was ended by a signal that was not ours (exit code 128 + signal).</summary>
     public const string Signal = "signal";
     public const string WallLimit = "wall_limit";

@@ -16,6 +16,7 @@ internal static class Native
     private const int AtNoFollow = 0x100;
     private const uint BasicStats = 0x7ff;
     private const int SigKill = 9;
+    private const int SigTerminate = 15;
     private const int ThreadCpuClock = 3;
     private const int CrossDevice = 18;
     private const uint MemoryFileCloseOnExec = 1;
@@ -85,6 +86,9 @@ internal static class Native
 
     /// <summary>SIGKILL; a process that is already gone is no error.</summary>
     public static void Kill(int process) => _ = process > 1 ? kill(process, SigKill) : 0;
+
+    /// <summary>SIGTERM; false when the process is gone.</summary>
+    public static bool Terminate(int process) => process > 1 && kill(process, SigTerminate) == 0;
 
     /// <summary>CPU time of the calling thread; zero where the clock does not exist.</summary>
     public static TimeSpan ThreadCpu()

@@ -20,6 +20,9 @@ internal static class Results
 
     public static ExecutionResult DeviceError(string message) => End(AttemptOutcomes.DeviceError, ExecutionReasons.SandboxFailed, message);
 
+    public static ExecutionResult Checkpointed() =>
+        End(AttemptOutcomes.Preempted, ExecutionReasons.Checkpointed, "The program asked to be started again from its checkpoint.");
+
     public static ExecutionResult Cancelled() =>
         End(AttemptOutcomes.Cancelled, ExecutionReasons.Cancelled, "The attempt was stopped before it ended.");
 

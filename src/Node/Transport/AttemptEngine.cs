@@ -24,6 +24,9 @@ internal sealed class AttemptEngine : IDisposable
     private static readonly TimeSpan LeastStageOut = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan ExtensionPeriod = TimeSpan.FromSeconds(10);
 
+    /// <summary>What a payload with a checkpoint gets between SIGTERM and SIGKILL where others are stopped at once.</summary>
+    internal static readonly TimeSpan ShortNotice = TimeSpan.FromSeconds(2);
+
     /// <summary>A sandbox that is not done in this time counts as started.</summary>
     private static readonly TimeSpan StartTakes = TimeSpan.FromMilliseconds(50);
     private static readonly int MostStarting = Environment.ProcessorCount;
@@ -170,7 +173,7 @@ internal sealed class AttemptEngine : IDisposable
     public List<HeldLease> Held()
     {
         lock (_gate)
-            return [.. _attempts.Values.OrderBy(a => a.Phase == AttemptPhase.Reporting).Take(1024).Select(a => new HeldLease(a.Id, a.Lease.Epoch))];
+            return [.. _attempts.Values.OrderBy(a => a.Phase == AttemptPhase.Reporting).Take(1024).Select(a => new HeldLease(a.Id, a.Lease.Epoch, a.Noticed ? true : null))];
     }
 
     /// <summary>Takes in an answer to a poll. Leases that are known already are not run twice.</summary>
@@ -183,10 +186,19 @@ internal sealed class AttemptEngine : IDisposable
         {
             var now = _clock.GetTimestamp();
             var until = now + Ticks(response.LeaseSeconds);
-            foreach (var (id, _) in held)
+            foreach (var (id, _, _) in held)
                 if (_attempts.TryGetValue(id, out var attempt))
                     attempt.ExpiresAt = Math.Max(attempt.ExpiresAt, until);
             news += Revoke(response.Revoked);
+            foreach (var (id, reason, grace) in response.Notices)
+                if (_attempts.TryGetValue(id, out var attempt) && !attempt.Noticed)
+                {
+                    attempt.Noticed = true;
+                    news++;
+                    // What is being delivered already ends by itself.
+                    if (attempt.Phase == AttemptPhase.Queued || attempt.IsActive)
+                        NoticeLocked(attempt, AttemptOutcomes.Preempted, reason, TimeSpan.FromSeconds(Math.Clamp(grace, 0, 3600)));
+                }
 
             var accepted = false;
             foreach (var lease in response.Leases)
@@ -244,20 +256,22 @@ internal sealed class AttemptEngine : IDisposable
                 var reason = verdict.Reason ?? "policy";
                 foreach (var queued in _queue.ToList())
                     StopLocked(queued, AttemptOutcomes.Evicted, reason);
-                if (verdict.StopRunning)
-                    foreach (var attempt in _attempts.Values.Where(a => a.IsActive).ToList())
-                        StopLocked(attempt, AttemptOutcomes.Evicted, reason);
+                // In the grace of the policy others may finish; who can save its state is told now and need not.
+                foreach (var attempt in _attempts.Values.Where(a => a.IsActive && (verdict.StopRunning || a.CanSave)).ToList())
+                    NoticeLocked(attempt, AttemptOutcomes.Evicted, reason, verdict.StopRunning ? ShortNotice : null);
             }
             StartQueued();
         }
     }
 
-    /// <summary>Stops attempts whose lease lapsed without contact to the control plane. Finished ones go on being delivered.</summary>
+    /// <summary>Stops attempts whose notice is over, or whose lease lapsed without contact to the control plane. Finished ones go on being delivered.</summary>
     public void StopExpired()
     {
         lock (_gate)
         {
             var now = _clock.GetTimestamp();
+            foreach (var attempt in _attempts.Values.Where(a => a.IsActive && a.StopDue <= now).ToList())
+                StopLocked(attempt, attempt.Notice!.Outcome, attempt.Notice.Reason);
             foreach (var attempt in _attempts.Values.Where(a => a.Phase is AttemptPhase.Queued or AttemptPhase.Staging or AttemptPhase.Running && a.ExpiresAt <= now).ToList())
             {
                 _log.Warning("lease_expired", "A lease lapsed without word from the control plane; its attempt is stopped.", ("attempt", attempt.Id));
@@ -278,13 +292,15 @@ internal sealed class AttemptEngine : IDisposable
         }
     }
 
-    /// <summary>Takes no more work; what runs goes on.</summary>
+    /// <summary>Takes no more work; what runs goes on, but is told when it can save its state.</summary>
     public void Close(string reason)
     {
         lock (_gate)
         {
             _takesWork = false;
             _refusal = reason;
+            foreach (var attempt in _attempts.Values.Where(a => a.IsActive && a.CanSave).ToList())
+                NoticeLocked(attempt, AttemptOutcomes.Evicted, reason, null);
         }
     }
 
@@ -490,6 +506,24 @@ internal sealed class AttemptEngine : IDisposable
             _ = Task.Run(stop.Cancel);
     }
 
+    /// <param name="grace">From the first notice on; null: somebody else says when it is over.</param>
+    private void NoticeLocked(LiveAttempt attempt, string outcome, string reason, TimeSpan? grace)
+    {
+        if (!attempt.CanSave || attempt.Phase != AttemptPhase.Running)
+        {
+            StopLocked(attempt, outcome, reason);
+            return;
+        }
+        if (attempt.Notice is null)
+        {
+            attempt.Notice = new StopNotice(outcome, reason, _clock.GetTimestamp());
+            _log.Info("notice", "An attempt was told to save its state.", ("attempt", attempt.Id), ("reason", reason));
+            _ = Task.Run(attempt.Noticing.Cancel);
+        }
+        if (grace is { } time)
+            attempt.StopDue = Math.Min(attempt.StopDue, attempt.Notice.At + Ticks(time.TotalSeconds));
+    }
+
     private readonly Lookahead _lookahead = new();
 
     private void ReleaseRoom(LiveAttempt attempt)
@@ -560,15 +594,30 @@ internal sealed class AttemptEngine : IDisposable
         }
     }
 
+    /// <summary>The run is over and its room free; what it left is still being gathered.</summary>
+    internal void MarkEnded(LiveAttempt attempt)
+    {
+        lock (_gate)
+        {
+            EndRun(attempt);
+            StartQueued();
+        }
+    }
+
+    private void EndRun(LiveAttempt attempt)
+    {
+        if (attempt.HoldsRoom && attempt.StartedAt is { } started)
+            _lookahead.Observe(_clock.GetUtcNow() - started);
+        ReleaseRoom(attempt);
+        attempt.Phase = AttemptPhase.Uploading;
+    }
+
     /// <summary>The run is over and its room free, its files still have to be delivered; answers the journal's line with the result.</summary>
     internal long MarkUploading(LiveAttempt attempt, PendingReport pending)
     {
         lock (_gate)
         {
-            if (attempt.StartedAt is { } started)
-                _lookahead.Observe(_clock.GetUtcNow() - started);
-            ReleaseRoom(attempt);
-            attempt.Phase = AttemptPhase.Uploading;
+            EndRun(attempt);
             var line = _journal.Done(pending);
             StartQueued();
             return line;

@@ -30,7 +30,7 @@ internal sealed class AttemptRun(AttemptEngine engine, StateFolder folder, Journ
             {
                 if (!attempt.IsTrivial)
                     engine.MarkRunning(attempt);
-                result = await executor.RunAsync(new ExecutionRequest(lease, work, logs, module.Artifact?.Path), stop);
+                result = await executor.RunAsync(new ExecutionRequest(lease, work, logs, module.Artifact?.Path, attempt.Noticing.Token), stop);
             }
             await ConcludeRunAsync(attempt, result, work, logs);
         }
@@ -63,6 +63,8 @@ internal sealed class AttemptRun(AttemptEngine engine, StateFolder folder, Journ
         {
             folder.CreateWork(attempt.Id);
             await artifacts.StageAsync(lease.Inputs, attempt.Id, work, both.Token);
+            if (lease.Checkpoint is { } checkpoint)
+                await RestoreAsync(lease, checkpoint, work, both.Token);
             if (lease.Payload is { Kind: PayloadKinds.Wasm, Module: { } sha })
                 module.Artifact = await artifacts.AcquireAsync(sha, attempt.Id, both.Token);
             return null;
@@ -74,6 +76,10 @@ internal sealed class AttemptRun(AttemptEngine engine, StateFolder folder, Journ
         catch (OperationCanceledException) when (limit.IsCancellationRequested)
         {
             return Fault(AttemptOutcomes.DeviceError, "stage_in_timeout", $"The inputs could not be fetched within {seconds} s.");
+        }
+        catch (CheckpointException error)
+        {
+            return Fault(AttemptOutcomes.Failed, ExecutionReasons.CheckpointInvalid, error.Message);
         }
         catch (InputMissingException error)
         {
@@ -91,6 +97,50 @@ internal sealed class AttemptRun(AttemptEngine engine, StateFolder folder, Journ
         static ExecutionResult Fault(string outcome, string reason, string message) => new() { Outcome = outcome, Reason = reason, Message = message };
     }
 
+    /// <summary>The folder is there before the payload starts: as the last checkpoint left it, else with whatever inputs were laid into it.</summary>
+    private async Task RestoreAsync(LeaseMessage lease, LeaseCheckpoint checkpoint, string work, CancellationToken stop)
+    {
+        var target = ArtifactStore.Resolve(work, checkpoint.Path);
+        try
+        {
+            Directory.CreateDirectory(target);
+        }
+        catch (IOException) when (lease.Inputs.Any(i => checkpoint.Path == i.Path || checkpoint.Path.StartsWith(i.Path + "/", StringComparison.Ordinal)))
+        {
+            throw new InputPathException($"The checkpoint folder '{checkpoint.Path}' collides with an input.");
+        }
+        if (checkpoint.Sha256 is not { } sha)
+            return;
+        try
+        {
+            using var archive = await artifacts.AcquireAsync(sha, lease.AttemptId, stop);
+            await CheckpointArchive.RestoreAsync(archive.Path, target, DiskLimit(lease), stop);
+        }
+        catch (InputMissingException)
+        {
+            throw new CheckpointException($"The checkpoint {sha} does not exist on the control plane any more.");
+        }
+    }
+
+    private static long DiskLimit(LeaseMessage lease) => lease.Limits.DiskBytes ?? Defaults.DiskBytes;
+
+    /// <summary>Packs the checkpoint into the outbox; null and why when it cannot be kept.</summary>
+    private async Task<(PendingFile? File, string? Fault)> PackAsync(LiveAttempt attempt, string work)
+    {
+        var draft = Path.Combine(Directory.CreateDirectory(folder.Outbox(attempt.Id)).FullName, "checkpoint");
+        try
+        {
+            await CheckpointArchive.PackAsync(work, attempt.Lease.Checkpoint!.Path, draft, DiskLimit(attempt.Lease), CancellationToken.None);
+        }
+        catch (CheckpointException error)
+        {
+            return (null, error.Message);
+        }
+        var sha = await ArtifactStore.HashAsync(draft, CancellationToken.None);
+        File.Move(draft, Path.Combine(folder.Outbox(attempt.Id), sha));
+        return (new PendingFile("checkpoint", sha, sha, new FileInfo(Path.Combine(folder.Outbox(attempt.Id), sha)).Length), null);
+    }
+
     private async Task ConcludeRunAsync(LiveAttempt attempt, ExecutionResult result, string work, string logs)
     {
         var lease = attempt.Lease;
@@ -102,8 +152,24 @@ internal sealed class AttemptRun(AttemptEngine engine, StateFolder folder, Journ
             (outcome, reason) = attempt.StopAs ?? (AttemptOutcomes.DeviceError, "agent_error");
             message = outcome == AttemptOutcomes.Evicted ? $"The device stopped it: {reason}." : message;
         }
+        else if (attempt.Notice is { } notice && (outcome == AttemptOutcomes.Preempted || reason is ExecutionReasons.ExitCode or ExecutionReasons.Signal))
+        {
+            // It was told to end: how it did so is no fault of its own.
+            message = outcome == AttemptOutcomes.Preempted ? $"Told to stop ({notice.Reason}), it wrote its checkpoint." : $"Told to stop ({notice.Reason}), it ended without a checkpoint.";
+            (outcome, reason) = (notice.Outcome, notice.Reason);
+        }
 
         var files = new List<PendingFile>();
+        PendingFile? checkpoint = null;
+        if (result.Outcome == AttemptOutcomes.Preempted && lease.Checkpoint is { Kept: true })
+        {
+            engine.MarkEnded(attempt);
+            (checkpoint, var fault) = await PackAsync(attempt, work);
+            if (checkpoint is not null)
+                files.Add(checkpoint);
+            else
+                (outcome, reason, message) = WithoutCheckpoint(outcome, reason, fault!);
+        }
         string? stdout = null, stderr = null, tail = null;
         var logBytes = 0L;
         var outputs = new List<OutputFile>();
@@ -143,6 +209,7 @@ internal sealed class AttemptRun(AttemptEngine engine, StateFolder folder, Journ
             WallMs = (long)Math.Round(result.Wall.TotalMilliseconds),
             CpuMs = (long)Math.Round(result.Cpu.TotalMilliseconds),
             PeakMemoryBytes = result.PeakMemoryBytes,
+            CheckpointSha256 = checkpoint?.Sha256,
             OutputDigest = outcome == AttemptOutcomes.Succeeded ? OutputManifest.Digest(result.ExitCode ?? 0, stdout, outputs) : null,
             Outputs = outputs,
             StdoutSha256 = stdout,
@@ -187,7 +254,7 @@ internal sealed class AttemptRun(AttemptEngine engine, StateFolder folder, Journ
         {
             foreach (var file in pending.Files)
             {
-                var path = file.Kind == "output" ? Path.Combine(folder.Outbox(attempt.Id), file.File) : Path.Combine(folder.Logs(attempt.Id), file.File);
+                var path = file.Kind is "output" or "checkpoint" ? Path.Combine(folder.Outbox(attempt.Id), file.File) : Path.Combine(folder.Logs(attempt.Id), file.File);
                 try
                 {
                     await artifacts.UploadAsync(file.Sha256, attempt.Id, path, any.Token);
@@ -195,8 +262,8 @@ internal sealed class AttemptRun(AttemptEngine engine, StateFolder folder, Journ
                 catch (UploadRefusedException error) when (report.Outcome != AttemptOutcomes.Succeeded)
                 {
                     // The attempt failed anyway; without its whole log the last lines must do.
-                    log.Warning("log_refused", error.Message, ("attempt", attempt.Id));
-                    report = Without(report, file.Kind);
+                    log.Warning(file.Kind == "checkpoint" ? "checkpoint_refused" : "log_refused", error.Message, ("attempt", attempt.Id));
+                    report = Without(report, file.Kind, error.Message);
                 }
             }
         }
@@ -211,9 +278,9 @@ internal sealed class AttemptRun(AttemptEngine engine, StateFolder folder, Journ
         }
         catch (OperationCanceledException)
         {
-            report = report.Outcome == AttemptOutcomes.Succeeded
+            report = report.Outcome == AttemptOutcomes.Succeeded || report is { Reason: ExecutionReasons.Checkpointed, CheckpointSha256: not null }
                 ? Spoilt(report, AttemptOutcomes.DeviceError, "stage_out_timeout", "The results could not be uploaded in the time the job allows.")
-                : Without(Without(report, "stdout"), "stderr");
+                : report with { StdoutSha256 = null, StderrSha256 = null, CheckpointSha256 = null };
         }
         catch (Exception error) when (error is UploadRefusedException or ControlPlaneException or IOException or UnauthorizedAccessException)
         {
@@ -222,13 +289,23 @@ internal sealed class AttemptRun(AttemptEngine engine, StateFolder folder, Journ
         // No files any more: after a restart the report goes out at once.
         engine.Finish(attempt, pending with { Report = report, Files = [] });
 
-        static AttemptReport Without(AttemptReport report, string kind) =>
-            kind == "stdout" ? report with { StdoutSha256 = null } : report with { StderrSha256 = null };
+        static AttemptReport Without(AttemptReport report, string kind, string why)
+        {
+            if (kind != "checkpoint")
+                return kind == "stdout" ? report with { StdoutSha256 = null } : report with { StderrSha256 = null };
+            var (outcome, reason, message) = WithoutCheckpoint(report.Outcome, report.Reason, why);
+            return report with { Outcome = outcome, Reason = reason, Message = AttemptEngine.Shorten(message), CheckpointSha256 = null };
+        }
         static AttemptReport Spoilt(AttemptReport report, string outcome, string reason, string message) => report with
         {
             Outcome = outcome, Reason = reason, Message = AttemptEngine.Shorten(message), OutputDigest = null, Outputs = [], StdoutSha256 = null, StderrSha256 = null,
+            CheckpointSha256 = null,
         };
     }
+
+    /// <summary>A payload that asked for it has failed without its checkpoint; one that was told to stop has lost this run only.</summary>
+    private static (string Outcome, string? Reason, string? Message) WithoutCheckpoint(string outcome, string? reason, string why) =>
+        reason == ExecutionReasons.Checkpointed ? (AttemptOutcomes.Failed, ExecutionReasons.CheckpointInvalid, why) : (outcome, reason, $"Its checkpoint could not be kept: {why}");
 
     /// <summary>Removes a folder of an attempt; what cannot be removed now is logged and goes at the next start.</summary>
     public void TryDelete(string path) => Tidy(path, () => WorkFolders.Remove(path));

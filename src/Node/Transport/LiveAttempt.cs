@@ -20,6 +20,9 @@ internal enum AttemptPhase
     Reporting,
 }
 
+/// <param name="At">Timestamp of the monotonic clock.</param>
+internal sealed record StopNotice(string Outcome, string Reason, long At);
+
 /// <summary>An attempt that this agent knows. Its members are changed under the engine's lock only.</summary>
 internal sealed class LiveAttempt(LeaseMessage lease)
 {
@@ -37,6 +40,18 @@ internal sealed class LiveAttempt(LeaseMessage lease)
 
     /// <summary>Outcome and reason of a stop that somebody asked for; the first one counts.</summary>
     public (string Outcome, string Reason)? StopAs { get; set; }
+
+    /// <summary>Outcome and reason of the stop that the payload was told of; null while it knows of none.</summary>
+    public StopNotice? Notice { get; set; }
+
+    /// <summary>Cancelled with <see cref="Notice"/>.</summary>
+    public CancellationTokenSource Noticing { get; } = new();
+
+    /// <summary>Whether a notice of the control plane was acted upon; it need not repeat it.</summary>
+    public bool Noticed { get; set; }
+
+    /// <summary>Timestamp of the monotonic clock at which a payload that was told is stopped.</summary>
+    public long StopDue { get; set; } = long.MaxValue;
 
     /// <summary>Whether the attempt holds CPU and memory of the offer.</summary>
     public bool HoldsRoom { get; set; }
@@ -58,6 +73,9 @@ internal sealed class LiveAttempt(LeaseMessage lease)
     /// losing one only means that it is leased again.
     /// </summary>
     public bool IsTrivial => Lease.Payload is { Kind: PayloadKinds.Builtin, Kernel: BuiltinKernels.Noop } && Lease.Inputs.Count == 0;
+
+    /// <summary>Whether its payload can save its state when it is told in time.</summary>
+    public bool CanSave => Lease.Checkpoint is not null;
 
     /// <summary>Whether it runs in processes of its own.</summary>
     public bool NeedsSandbox => Lease.Payload.Kind != PayloadKinds.Builtin;

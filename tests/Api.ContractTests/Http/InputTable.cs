@@ -133,6 +133,8 @@ internal static class InputTable
             new("out of the folder", "[\"../x\"]"), new("absolute", "[\"/etc/passwd\"]"), new("backslash", """["a\\b"]"""), new("empty part", "[\"a//b\"]"), new("nothing", "[\"\"]"),
             new("pattern of 513", $"[{Repeat('x', 513)}]", Says: "512"), new("NUL", """["a\u0000b"]"""), new("half a character", """["\ud800"]"""), new("a number", "[7]")),
 
+        Object("checkpoint", """{"path":"state"}""") with { Nullable = true, Body = Command, Right = ["{}", """{"path":"state"}"""] },
+        RelativePath("checkpoint.path").Refusing(new Wrong("of a kernel", "\"state\"", Builtin, At: "checkpoint", Says: "command")) with { Body = Command },
         Object("array", """{"count":1}""") with { Nullable = true },
         // The upper edge would make a million rows: the validator's own test has it.
         Whole("array.count", 1, 1_000_000) with { Required = true, Right = ["1", "\"2\"", "3.0", "1e1"] },

@@ -18,6 +18,7 @@ internal sealed record JobRequest
     public IReadOnlyList<string>? Outputs { get; init; }
     public IReadOnlyList<Guid>? DependsOn { get; init; }
     public int? Retries { get; init; }
+    public CheckpointSpec? Checkpoint { get; init; }
 
     /// <summary>0–100, higher first.</summary>
     public int? Priority { get; init; }

@@ -42,7 +42,7 @@ internal sealed class ExecutionBench : IAsyncDisposable
         return Run(change?.Invoke(lease) ?? lease, stop: stop);
     }
 
-    public Task<ExecutionResult> Run(LeaseMessage lease, string? module = null, Action<string>? stage = null, CancellationToken stop = default)
+    public Task<ExecutionResult> Run(LeaseMessage lease, string? module = null, Action<string>? stage = null, CancellationToken stop = default, CancellationToken notice = default)
     {
         var number = Interlocked.Increment(ref _attempts);
         LastWork = Path.Combine(_root, "attempts", $"{number}");
@@ -52,7 +52,7 @@ internal sealed class ExecutionBench : IAsyncDisposable
             Directory.CreateDirectory(LastWork);
             stage(LastWork);
         }
-        return Executor.RunAsync(new ExecutionRequest(lease, LastWork, LastLog, module), stop);
+        return Executor.RunAsync(new ExecutionRequest(lease, LastWork, LastLog, module, notice), stop);
     }
 
     public static LeaseMessage Lease(PayloadSpec payload) => new()

@@ -56,6 +56,14 @@ public sealed class IsolationTests
         Assert.That(done.Reason, Is.EqualTo(ExecutionReasons.ExitCode), "grep finds nothing of the agent's environment");
         Assert.That(bench.Stdout, Is.EqualTo($"{bench.LastWork}\n0\n"));
 
+        using var notice = new CancellationTokenSource(TimeSpan.FromSeconds(0.5));
+        var asked = await bench.Run(
+            Process(ExecutionBench.Lease(new PayloadSpec { Kind = PayloadKinds.Command, Argv = ["sh", "-c", "trap 'exit 85' TERM; while :; do sleep 0.05; done"] })) with
+            {
+                Checkpoint = new LeaseCheckpoint("kept", null, true),
+            }, notice: notice.Token);
+        Assert.That((asked.Outcome, asked.ExitCode), Is.EqualTo((AttemptOutcomes.Preempted, (int?)85)), "asked to end");
+
         var name = "302." + Environment.ProcessId;
         var slow = await bench.Sh($"setsid sleep {name} & setsid sh -c 'sleep {name} & sleep {name}' & sleep {name}", l => Process(l).With(x => x with { WallSeconds = 1 }));
         Assert.That((slow.Outcome, slow.Reason), Is.EqualTo((AttemptOutcomes.TimedOut, ExecutionReasons.WallLimit)));

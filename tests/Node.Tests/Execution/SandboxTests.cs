@@ -97,6 +97,30 @@ public sealed class SandboxTests(bool controlGroups)
     }
 
     [Test]
+    public async Task A_notice_reaches_the_program_and_nothing_else()
+    {
+        using var notice = new CancellationTokenSource();
+        var lease = ExecutionBench.Lease(new PayloadSpec
+        {
+            Kind = PayloadKinds.Command, Argv = ["sh", "-c", "trap 'echo told; exit 85' TERM; sh -c 'trap \"echo child told\" TERM; sleep 0.2; touch ready; sleep 0.8' & while :; do sleep 0.05; done"],
+        }) with { Checkpoint = new LeaseCheckpoint("kept", null, true) };
+        var run = _bench.Run(lease, notice: notice.Token);
+        var work = _bench.LastWork;
+        await Transport.Make.UntilAsync(() => File.Exists(Path.Combine(work, "ready")), "it runs");
+        await notice.CancelAsync();
+        var result = await run;
+        Assert.That((result.Outcome, result.Reason, result.ExitCode), Is.EqualTo((AttemptOutcomes.Preempted, ExecutionReasons.Checkpointed, (int?)85)), result.Message);
+        Assert.That(_bench.Stdout, Is.EqualTo("told\n"));
+
+        Assert.That((await _bench.Sh("exit 85")).Reason, Is.EqualTo(ExecutionReasons.ExitCode), "not declared");
+        using var early = new CancellationTokenSource();
+        await early.CancelAsync();
+        var slow = await _bench.Run(lease with { Payload = lease.Payload with { Argv = ["sleep", "15"] } }, notice: early.Token);
+        Assert.That((slow.Outcome, slow.Reason), Is.EqualTo((AttemptOutcomes.Failed, ExecutionReasons.Signal)), "a notice that came before the program ends it too");
+        Assert.That(slow.Wall, Is.LessThan(TimeSpan.FromSeconds(5)));
+    }
+
+    [Test]
     public async Task Nothing_of_an_attempt_shows_in_those_after_it()
     {
         for (var i = 0; i < 12; i++)

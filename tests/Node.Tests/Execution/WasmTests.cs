@@ -69,6 +69,15 @@ public sealed class WasmTests(bool controlGroups)
     }
 
     [Test]
+    public async Task A_module_may_ask_to_be_started_again()
+    {
+        var again = await Run(WasmModules.Exit(85), l => l with { Checkpoint = new LeaseCheckpoint("kept", null, true) });
+        Assert.That((again.Outcome, again.Reason, again.ExitCode), Is.EqualTo((AttemptOutcomes.Preempted, ExecutionReasons.Checkpointed, (int?)85)));
+        await Run(WasmModules.DumpEnvironment(), l => l with { Checkpoint = new LeaseCheckpoint("kept", null, true) });
+        Assert.That(_bench.Stdout.Split('\0'), Does.Contain("FOG_CHECKPOINT_DIR=/work/kept"));
+    }
+
+    [Test]
     public async Task An_endless_loop_ends_at_the_wall_limit()
     {
         var result = await Run(WasmModules.Loop(), l => l.With(x => x with { WallSeconds = 1 }));

@@ -35,6 +35,7 @@ internal sealed class FakeControlPlane : IAsyncDisposable
     private readonly Lock _gate = new();
     private readonly Dictionary<Guid, LeaseMessage> _live = [];
     private readonly List<Revocation> _revoked = [];
+    private readonly List<Notice> _notices = [];
     private readonly Dictionary<string, byte[]> _partial = [];
     private TaskCompletionSource _news = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -55,6 +56,9 @@ internal sealed class FakeControlPlane : IAsyncDisposable
     public int? CutDownloadAfter { get; set; }
     /// <summary>Only transfers of artifacts break.</summary>
     public bool ArtifactsDown { get; set; }
+
+    /// <summary>Every upload is answered with 413.</summary>
+    public bool RefuseUploads { get; set; }
     public string AckStatus { get; set; } = "recorded";
     public bool LoseReportAnswers { get; set; }
 
@@ -98,6 +102,14 @@ internal sealed class FakeControlPlane : IAsyncDisposable
             _live.Remove(attempt);
             _revoked.Add(new Revocation(attempt, reason));
         }
+        Signal();
+    }
+
+    /// <summary>Said in every answer until the agent says that it knows.</summary>
+    public void Notify(Guid attempt, double graceSeconds)
+    {
+        lock (_gate)
+            _notices.Add(new Notice(attempt, "preempted", graceSeconds));
         Signal();
     }
 
@@ -187,6 +199,7 @@ internal sealed class FakeControlPlane : IAsyncDisposable
             Task news;
             List<LeaseMessage> fresh;
             List<Revocation> revoked;
+            List<Notice> notices;
             lock (_gate)
             {
                 fresh = [.. _live.Values.Where(l => !held.Contains(l.AttemptId)).Take(Math.Max(0, request.Condition.Slots - _live.Keys.Count(held.Contains)))];
@@ -194,9 +207,10 @@ internal sealed class FakeControlPlane : IAsyncDisposable
                     fresh.Clear();
                 revoked = [.. _revoked];
                 _revoked.Clear();
+                notices = _notices.FindAll(n => request.Held.Any(h => h.AttemptId == n.AttemptId && h.Noticed != true));
                 news = _news.Task;
             }
-            if (fresh.Count + revoked.Count > 0 || limit.IsCancellationRequested)
+            if (fresh.Count + revoked.Count + notices.Count > 0 || limit.IsCancellationRequested)
             {
                 if (LosePollAnswers > 0)
                 {
@@ -204,7 +218,7 @@ internal sealed class FakeControlPlane : IAsyncDisposable
                     context.Abort();
                     return;
                 }
-                await AnswerAsync(context, new LeasePollResponse { Leases = fresh, Revoked = revoked, Now = TimeProvider.System.GetUtcNow(), LeaseSeconds = LeaseSeconds });
+                await AnswerAsync(context, new LeasePollResponse { Leases = fresh, Revoked = revoked, Notices = notices, Now = TimeProvider.System.GetUtcNow(), LeaseSeconds = LeaseSeconds });
                 return;
             }
             await Task.WhenAny(news, Task.Delay(Timeout.Infinite, limit.Token), Task.Delay(Timeout.Infinite, context.RequestAborted));
@@ -314,6 +328,11 @@ internal sealed class FakeControlPlane : IAsyncDisposable
 
     private async Task PutAsync(HttpContext context, string sha)
     {
+        if (RefuseUploads)
+        {
+            await ProblemAsync(context, 413, "artifacts.too_large");
+            return;
+        }
         var known = _partial.GetValueOrDefault(sha) ?? [];
         var offset = 0L;
         if (context.Request.Headers.ContentRange is [{ } range])

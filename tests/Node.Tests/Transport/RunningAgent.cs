@@ -30,7 +30,7 @@ internal sealed class RunningAgent : IAsyncDisposable
         }
     }
 
-    public static RunningAgent Start(FakeControlPlane plane, string folder, Func<NodeOptions, NodeOptions>? with = null, FakeExecutor? executor = null)
+    public static RunningAgent Start(FakeControlPlane plane, string folder, Func<NodeOptions, NodeOptions>? with = null, FakeExecutor? executor = null, ExecutorFactory? real = null)
     {
         var agent = new RunningAgent(folder, executor ?? new FakeExecutor());
         var options = new NodeOptions
@@ -38,7 +38,7 @@ internal sealed class RunningAgent : IAsyncDisposable
             Server = plane.Address, DeviceId = "device-1", StateFolder = folder, Slots = 8, Cpu = 8, MemoryMb = 8192, Policy = "dedicated",
         };
         var log = new NodeLog(TextWriter.Synchronized(agent._log), json: false, debug: true, TimeProvider.System);
-        ExecutorFactory factory = (_, _, _, _) => Task.FromResult<IAttemptExecutor>(agent.Executor);
+        var factory = real ?? ((_, _, _, _) => Task.FromResult<IAttemptExecutor>(agent.Executor));
         agent.Ended = Task.Run(() => new AgentHost(with is null ? options : with(options), factory, new NoSensors(), TimeProvider.System, log).RunAsync(agent._stop.Token));
         return agent;
     }

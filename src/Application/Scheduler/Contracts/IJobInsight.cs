@@ -21,8 +21,11 @@ public interface IQueueFigures
 
     /// <summary>The job's next open task with the devices it may not use; null when it has none.</summary>
     Task<OpenTask?> NextOpenTaskAsync(JobId job, CancellationToken cancel);
+
+    /// <summary>Attempts under notice: of this job, and of jobs over which it may be preferred.</summary>
+    Task<(int Own, int Others)> UnderNoticeAsync(Job job, CancellationToken cancel);
 }
 
 public sealed record JobAhead(Guid JobId, int Priority, int OpenTasks);
 
-public sealed record OpenTask(int Index, int OpenSlots, DateTimeOffset EligibleAt, IReadOnlyList<string> UsedDevices, string? LastReason);
+public sealed record OpenTask(int Index, int OpenSlots, DateTimeOffset EligibleAt, IReadOnlyList<string> UsedDevices, string? LastReason, bool HasCheckpoint);

@@ -48,6 +48,9 @@ public interface IJobQueue
     /// <summary>Locks (skipping what others hold) tasks with a live attempt that expired, or whose device is lost or gone; at most <paramref name="limit"/>.</summary>
     Task<IReadOnlyList<TaskExecution>> ClaimOverdueAsync(DateTimeOffset now, int limit, CancellationToken cancel);
 
+    /// <summary>Locks (skipping what others hold) tasks with a live attempt whose notice has been over for the slack; at most <paramref name="limit"/>.</summary>
+    Task<IReadOnlyList<TaskExecution>> ClaimOverNoticeAsync(DateTimeOffset now, int limit, CancellationToken cancel);
+
     /// <summary>Those of <paramref name="deviceIds"/> that are lost or unregistered.</summary>
     Task<IReadOnlySet<string>> GoneDevicesAsync(IReadOnlyCollection<string> deviceIds, CancellationToken cancel);
 
@@ -90,8 +93,11 @@ public interface ILeaseDesk
     /// <summary>Live leases of the device that it did not name, ready to send.</summary>
     Task<IReadOnlyList<LeaseMessage>> NewLeasesAsync(string deviceId, IReadOnlyCollection<Guid> held, DateTimeOffset now, CancellationToken cancel);
 
-    /// <summary>Extends the device's held leases that have used a third of their life; returns the attempts among <paramref name="held"/> that are no longer live, with the reason.</summary>
-    Task<IReadOnlyList<Revocation>> RenewAsync(string deviceId, IReadOnlyCollection<Guid> held, DateTimeOffset now, TimeSpan lease, CancellationToken cancel);
+    /// <summary>
+    /// Extends the device's held leases that have used a third of their life; returns the attempts among <paramref name="held"/> that are no longer live, with the
+    /// reason, and those that will be taken back.
+    /// </summary>
+    Task<(IReadOnlyList<Revocation> Revoked, IReadOnlyList<Notice> Notices)> RenewAsync(string deviceId, IReadOnlyCollection<Guid> held, DateTimeOffset now, TimeSpan lease, CancellationToken cancel);
 }
 
 /// <summary>The pool as placement sees it: devices with what is leased on each, summed.</summary>

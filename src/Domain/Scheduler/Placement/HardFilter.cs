@@ -42,6 +42,15 @@ public struct FreeCapacity(PlacementDevice device)
         Gpus -= needs.Gpus;
         Slots--;
     }
+
+    public void Give(Requirements needs)
+    {
+        Millicores += needs.CpuMillicores;
+        Bytes += needs.MemoryBytes;
+        Disk += needs.DiskBytes;
+        Gpus += needs.Gpus;
+        Slots++;
+    }
 }
 
 /// <summary>The hard rules of placement. O(1) per task and device.</summary>

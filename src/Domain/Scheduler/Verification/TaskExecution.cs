@@ -86,12 +86,21 @@ public sealed class TaskExecution(JobTask task, List<Attempt> attempts, JobTerms
             case AttemptState.Crashed:
             case AttemptState.TimedOut:
                 Task.CountJobError();
+                // Never begun: what it was to start from is of no use, the next one starts from scratch.
+                if (result is { Reason: Checkpoints.Invalid, StartedAt: null })
+                    Task.DropCheckpoint();
                 if (Task.JobErrors > Terms.Retries)
                     return Fail(result.Reason ?? "crashed", now);
                 return Reopen(now + RetryBackoff.After(Task.JobErrors, jitter));
-            case AttemptState.Evicted or AttemptState.Preempted:
+            case AttemptState.Evicted:
                 Task.CountEviction();
+                KeepCheckpoint(attempt, result);
                 return Reopen(now);
+            case AttemptState.Preempted:
+                var progress = KeepCheckpoint(attempt, result);
+                if (result.Reason == Checkpoints.Asked)
+                    Task.CountRestart(progress);
+                return Task.IdleCheckpoints > Checkpoints.MostIdle ? Fail(Checkpoints.Loop, now) : Reopen(now);
             case AttemptState.Declined:
                 return Reopen(now + TimeSpan.FromSeconds(1));
             case AttemptState.Lost:
@@ -112,6 +121,16 @@ public sealed class TaskExecution(JobTask task, List<Attempt> attempts, JobTerms
     {
         Close(attempt, AttemptState.Preempted, reason, now);
         Reopen(now);
+    }
+
+    /// <summary>Whether the checkpoint is another than before, after a run of some length.</summary>
+    private bool KeepCheckpoint(Attempt attempt, AttemptResult result)
+    {
+        if (result.CheckpointSha256 is not { } sha256 || !Terms.Tier.TakesCheckpoints || attempt.Epoch != Task.Epoch)
+            return false;
+        var progress = sha256 != Task.CheckpointSha256 && result.WallMs >= Checkpoints.LeastRun.TotalMilliseconds;
+        Task.KeepCheckpoint(sha256, attempt.Epoch);
+        return progress;
     }
 
     /// <summary>No second device came for an audit within its time: the single result stands. Two results that differ are never decided this way.</summary>

@@ -54,7 +54,7 @@ internal sealed class CommandRunner(SandboxHost host, TimeProvider time)
         {
             var process = launcher.Process;
             var marks = await host.StartAsync(launcher, spec, request.Lease.Payload.Stdin);
-            var supervisor = new Supervisor(process, limits, request.WorkFolder, time.GetTimestamp(), marks.Baseline, time, stop);
+            var supervisor = new Supervisor(process, limits, request.WorkFolder, time.GetTimestamp(), marks.Baseline, time, stop, request.Notice);
             await using (supervisor)
             {
                 var errorFile = Path.Combine(request.LogFolder, "stderr");
@@ -64,7 +64,7 @@ internal sealed class CommandRunner(SandboxHost host, TimeProvider time)
                 // Without its word the launcher is gone: killed by us, or by somebody else.
                 var end = said is null ? await process.EndAsync(CancellationToken.None) : new SandboxEnd(said.Exit, SetUpFailed: !launcher.SetUp);
                 clean = said is not null && await process.QuietAsync();
-                result = await supervisor.ConcludeAsync(end, request.WorkFolder, errorFile, request.Lease.Outputs);
+                result = await supervisor.ConcludeAsync(end, request.WorkFolder, errorFile, request.Lease);
             }
             // Only now nobody can kill it any more.
             clean &= !supervisor.Stopped;
@@ -79,7 +79,7 @@ internal sealed class CommandRunner(SandboxHost host, TimeProvider time)
     private async Task<ExecutionResult> RunBareAsync(ExecutionRequest request, SandboxSpec spec, LeaseLimits limits, string mark, CancellationToken stop)
     {
         await using var process = await host.StartUnsandboxedAsync(spec, mark);
-        await using var supervisor = new Supervisor(process, limits, request.WorkFolder, process.Begun, 0, time, stop);
+        await using var supervisor = new Supervisor(process, limits, request.WorkFolder, process.Begun, 0, time, stop, request.Notice);
         var errorFile = Path.Combine(request.LogFolder, "stderr");
         var pumps = Task.WhenAll(
             OutputPump.CopyAsync(process.Output, Path.Combine(request.LogFolder, "stdout"), supervisor.Budget, supervisor.OutputExceeded, null),
@@ -88,7 +88,7 @@ internal sealed class CommandRunner(SandboxHost host, TimeProvider time)
         var end = await process.EndAsync(CancellationToken.None);
         await pumps;
         await feed;
-        return await supervisor.ConcludeAsync(end, request.WorkFolder, errorFile, request.Lease.Outputs);
+        return await supervisor.ConcludeAsync(end, request.WorkFolder, errorFile, request.Lease);
     }
 
     /// <summary>Name of the variable that marks every process of an unsandboxed attempt.</summary>
@@ -110,6 +110,8 @@ internal sealed class CommandRunner(SandboxHost host, TimeProvider time)
         environment["FOG_TASK_INDEX"] = lease.TaskIndex.ToString(CultureInfo.InvariantCulture);
         environment["FOG_TASK_COUNT"] = lease.TaskCount.ToString(CultureInfo.InvariantCulture);
         environment["FOG_JOB_ID"] = lease.JobId.ToString("D");
+        if (lease.Checkpoint is { } checkpoint)
+            environment["FOG_CHECKPOINT_DIR"] = $"{home}/{checkpoint.Path}";
         if (!sandboxed)
             environment[AttemptMark] = lease.AttemptId.ToString("D");
         return environment;

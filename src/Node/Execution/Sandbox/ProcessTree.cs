@@ -18,19 +18,26 @@ internal static class ProcessTree
     {
         List<int> members = [root];
         for (var i = 0; i < members.Count; i++)
-        {
-            try
-            {
-                foreach (var task in Directory.EnumerateDirectories($"/proc/{members[i]}/task"))
-                    foreach (var child in File.ReadAllText(Path.Combine(task, "children")).Split(' ', StringSplitOptions.RemoveEmptyEntries))
-                        members.Add(int.Parse(child, CultureInfo.InvariantCulture));
-            }
-            catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
-            {
-                continue;
-            }
-        }
+            members.AddRange(Children(members[i]));
         return members;
+    }
+
+    /// <summary>In the order in which the process got them; none when it is gone.</summary>
+    public static List<int> Children(int process)
+    {
+        List<int> children = [];
+        try
+        {
+            foreach (var task in Directory.EnumerateDirectories($"/proc/{process}/task"))
+                foreach (var child in File.ReadAllText(Path.Combine(task, "children")).Split(' ', StringSplitOptions.RemoveEmptyEntries))
+                    children.Add(int.Parse(child, CultureInfo.InvariantCulture));
+        }
+        catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
+        {
+            // What was read before it went is answered.
+            return children;
+        }
+        return children;
     }
 
     public static Sample Look(IReadOnlyList<int> members)

@@ -79,6 +79,15 @@ internal sealed partial class SandboxProcess(
             Native.Kill(process.Id);
     }
 
+    /// <summary>SIGTERM to the program itself, which may pass it on to what it has started; false while there is no program yet.</summary>
+    public bool Terminate()
+    {
+        if (notes is null)
+            return Native.Terminate(process.Id);
+        // The first child of the namespace's first process; later ones were orphaned to it.
+        return InitProcess() is { } init && ProcessTree.Children(init) is [var program, ..] && Native.Terminate(program);
+    }
+
     /// <summary>Waits until the program has ended and no process of the sandbox is left.</summary>
     public async Task<SandboxEnd> EndAsync(CancellationToken stop)
     {

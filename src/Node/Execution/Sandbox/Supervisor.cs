@@ -29,13 +29,17 @@ internal sealed class Supervisor : IAsyncDisposable
     private readonly CancellationTokenSource _ended = new();
     private readonly CancellationTokenRegistration _onExpiry;
     private readonly CancellationTokenRegistration _onStop;
+    private readonly CancellationTokenRegistration _onNotice;
     private readonly Task _watching;
     private readonly long _baseline;
+    private Task _asking = Task.CompletedTask;
     private ExecutionResult? _verdict;
 
     /// <param name="start">Timestamp from which wall time counts.</param>
     /// <param name="memoryBaseline">Memory that was there before the attempt (a warm runner's own), bytes.</param>
-    public Supervisor(SandboxProcess process, LeaseLimits limits, string workFolder, long start, long memoryBaseline, TimeProvider time, CancellationToken stop)
+    /// <param name="notice">Asks the program to end (SIGTERM); what it makes of that is its own affair.</param>
+    public Supervisor(SandboxProcess process, LeaseLimits limits, string workFolder, long start, long memoryBaseline, TimeProvider time, CancellationToken stop,
+        CancellationToken notice = default)
     {
         (_process, _limits, _start, _baseline, _time) = (process, limits, start, memoryBaseline, time);
         Budget = new OutputBudget(limits.OutputBytes);
@@ -46,6 +50,7 @@ internal sealed class Supervisor : IAsyncDisposable
         _expiry = new CancellationTokenSource(left > TimeSpan.Zero ? TimeSpan.FromMilliseconds(Math.Ceiling(left.TotalMilliseconds) + 2) : TimeSpan.Zero, time);
         _onExpiry = _expiry.Token.UnsafeRegister(_ => End(Results.TimedOut(limits.Wall)), null);
         _onStop = stop.UnsafeRegister(_ => End(Results.Cancelled()), null);
+        _onNotice = notice.UnsafeRegister(_ => _asking = AskToEndAsync(), null);
     }
 
     public OutputBudget Budget { get; }
@@ -59,7 +64,7 @@ internal sealed class Supervisor : IAsyncDisposable
     /// <summary>
     /// The result, once the payload's last process is gone (or a warm runner is idle again): its exit code, what it used, and its outputs if it succeeded.
     /// </summary>
-    public async Task<ExecutionResult> ConcludeAsync(SandboxEnd end, string workFolder, string errorFile, IReadOnlyList<string> outputs)
+    public async Task<ExecutionResult> ConcludeAsync(SandboxEnd end, string workFolder, string errorFile, LeaseMessage lease)
     {
         var wall = _time.GetElapsedTime(_start);
         await StopWatchingAsync();
@@ -70,7 +75,7 @@ internal sealed class Supervisor : IAsyncDisposable
         var result = _verdict
             ?? (_watch.Exceeded is { } exceeded ? Results.Failed(exceeded.Reason, exceeded.Message) : null)
             ?? (end.SetUpFailed ? Results.DeviceError($"The sandbox could not be set up: {FirstLine(errorFile)}") : null)
-            ?? await OwnEndAsync(end, workFolder, errorFile, outputs);
+            ?? await OwnEndAsync(end, workFolder, errorFile, lease);
         return result with
         {
             ExitCode = Stopped || end.SetUpFailed ? null : end.ExitCode,
@@ -84,6 +89,7 @@ internal sealed class Supervisor : IAsyncDisposable
     {
         await _onExpiry.DisposeAsync();
         await _onStop.DisposeAsync();
+        await _onNotice.DisposeAsync();
         await StopWatchingAsync();
         _expiry.Dispose();
         _ended.Dispose();
@@ -94,6 +100,14 @@ internal sealed class Supervisor : IAsyncDisposable
         // Synchronously: the only one who listens is the delay of the watch.
         _ended.Cancel();
         await _watching;
+        await _asking;
+    }
+
+    /// <summary>The program may not have been started yet: it is looked for until it is there or everything is over.</summary>
+    private async Task AskToEndAsync()
+    {
+        while (!_ended.IsCancellationRequested && !_process.Terminate())
+            await Task.Delay(TimeSpan.FromMilliseconds(20), _time, _ended.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     private void End(ExecutionResult verdict)
@@ -102,15 +116,17 @@ internal sealed class Supervisor : IAsyncDisposable
         _process.Kill();
     }
 
-    private async Task<ExecutionResult> OwnEndAsync(SandboxEnd end, string workFolder, string errorFile, IReadOnlyList<string> outputs)
+    private async Task<ExecutionResult> OwnEndAsync(SandboxEnd end, string workFolder, string errorFile, LeaseMessage lease)
     {
         switch (end.ExitCode)
         {
             case 0:
-                var collection = await OutputCollector.CollectAsync(workFolder, outputs, Budget.Left, CancellationToken.None);
+                var collection = await OutputCollector.CollectAsync(workFolder, lease.Outputs, Budget.Left, CancellationToken.None);
                 return collection.Reason is { } reason
                     ? Results.Failed(reason, collection.Message!)
                     : new ExecutionResult { Outcome = AttemptOutcomes.Succeeded, Outputs = collection.Files };
+            case CheckpointSpec.ExitCode when lease.Checkpoint is not null:
+                return Results.Checkpointed();
             case 128 + FileSizeSignal:
                 return Results.Failed(ExecutionReasons.DiskLimit, $"The attempt wrote a file of more than its {_limits.DiskBytes} bytes. Raise limits.disk_bytes.");
             case 127 or 126 or 1 when FirstLine(errorFile) is var line && IsStartFailure(line):

@@ -74,7 +74,8 @@ internal sealed partial class WasmRunner : IAsyncDisposable
         var seen = new Dictionary<string, string>();
         if (sandboxed)
             (seen[EngineInside], seen[ModuleInside]) = (new FileInfo(_wasmtime!).ResolveLinkTarget(true)?.FullName ?? _wasmtime!, Path.GetFullPath(module));
-        return _commands.RunAsync(request, command, seen, sandboxed, stop);
+        // A module cannot catch signals: asked to end, the engine would only die earlier.
+        return _commands.RunAsync(request with { Notice = CancellationToken.None }, command, seen, sandboxed, stop);
     }
 
     private async Task<ExecutionResult> RunWarmAsync(NodeRunnerPool pool, ExecutionRequest request, string module, CancellationToken stop)
@@ -130,7 +131,7 @@ internal sealed partial class WasmRunner : IAsyncDisposable
                     await runner.Process.EndAsync(CancellationToken.None);
                 }
                 WorkFolders.MoveContents(runner.Folder, request.WorkFolder);
-                var result = await supervisor.ConcludeAsync(end, request.WorkFolder, errorFile, lease.Outputs);
+                var result = await supervisor.ConcludeAsync(end, request.WorkFolder, errorFile, lease);
                 keep &= !supervisor.Stopped;
                 if (said is null && result.Reason == ExecutionReasons.ProgramNotFound)
                     return Results.DeviceError($"The WebAssembly engine could not be started. {result.Message}");
