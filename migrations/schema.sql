@@ -262,8 +262,12 @@ CREATE TABLE scheduler.jobs (
     started_at timestamp with time zone,
     finished_at timestamp with time zone,
     sla_met boolean,
+    max_concurrent integer,
+    materialised integer NOT NULL,
     CONSTRAINT jobs_check CHECK ((((tasks_succeeded + tasks_failed) + tasks_cancelled) <= task_count)),
     CONSTRAINT jobs_dependencies_left_check CHECK ((dependencies_left >= 0)),
+    CONSTRAINT jobs_materialised_range CHECK (((materialised >= 0) AND (materialised <= task_count))),
+    CONSTRAINT jobs_max_concurrent_check CHECK (((max_concurrent >= 1) AND (max_concurrent <= 1000000))),
     CONSTRAINT jobs_task_count_check CHECK (((task_count >= 1) AND (task_count <= 1000000)))
 );
 
@@ -272,6 +276,18 @@ COMMENT ON TABLE scheduler.jobs IS 'What requesters asked for; task counters are
 COMMENT ON COLUMN scheduler.jobs.specification IS 'Payload, inputs and output globs exactly as agents get them';
 
 COMMENT ON COLUMN scheduler.jobs.quote_micro IS 'Micro-credits for the whole job; the hold is each task''s quote × 1.1';
+
+COMMENT ON COLUMN scheduler.jobs.max_concurrent IS 'Most tasks leased at once; null: any number';
+
+COMMENT ON COLUMN scheduler.jobs.materialised IS 'Tasks 0 to materialised - 1 have a row; the others wait, and get theirs when few open ones are left';
+
+CREATE TABLE scheduler.lines (
+    account_id uuid NOT NULL,
+    priority integer NOT NULL,
+    served_at timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE scheduler.lines IS 'When the jobs of one account and priority last got a device; the order of service counts waiting from it';
 
 CREATE TABLE scheduler.tasks (
     job_id uuid NOT NULL,
@@ -289,6 +305,7 @@ CREATE TABLE scheduler.tasks (
     output_digest text,
     failure_reason text,
     cost_micro bigint NOT NULL,
+    speculated boolean DEFAULT false NOT NULL,
     CONSTRAINT tasks_open_slots_check CHECK ((open_slots >= 0))
 )
 WITH (fillfactor='70');
@@ -298,6 +315,8 @@ COMMENT ON TABLE scheduler.tasks IS 'Independently runnable units of a job, addr
 COMMENT ON COLUMN scheduler.tasks.open_slots IS 'Replicas that still need a device';
 
 COMMENT ON COLUMN scheduler.tasks.epoch IS 'Fencing token: grows with each lease';
+
+COMMENT ON COLUMN scheduler.tasks.speculated IS 'A copy was asked for because it ran long; cleared when the copy takes the place of a replica that was lost';
 
 CREATE TABLE tokenomics.accounts (
     id bigint NOT NULL,
@@ -499,6 +518,9 @@ ALTER TABLE ONLY scheduler.job_dependencies
 ALTER TABLE ONLY scheduler.jobs
     ADD CONSTRAINT jobs_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY scheduler.lines
+    ADD CONSTRAINT lines_pkey PRIMARY KEY (account_id, priority);
+
 ALTER TABLE ONLY scheduler.tasks
     ADD CONSTRAINT tasks_pkey PRIMARY KEY (job_id, index);
 
@@ -555,6 +577,8 @@ CREATE INDEX jobs_account ON scheduler.jobs USING btree (account_id, id);
 
 CREATE INDEX jobs_open ON scheduler.jobs USING btree (priority DESC, submitted_at, id) WHERE (state = ANY (ARRAY['Admitted'::text, 'Running'::text, 'Paused'::text]));
 
+CREATE INDEX jobs_unwritten ON scheduler.jobs USING btree (id) WHERE ((materialised < task_count) AND (state = ANY (ARRAY['Admitted'::text, 'Running'::text])));
+
 CREATE INDEX tasks_open ON scheduler.tasks USING btree (job_id, index) WHERE (open_slots > 0);
 
 CREATE INDEX holds_open ON tokenomics.holds USING btree (owner) WHERE (state = 'Open'::text);
@@ -603,6 +627,9 @@ ALTER TABLE ONLY scheduler.job_dependencies
 
 ALTER TABLE ONLY scheduler.jobs
     ADD CONSTRAINT jobs_account_id_fkey FOREIGN KEY (account_id) REFERENCES identity.accounts(id);
+
+ALTER TABLE ONLY scheduler.lines
+    ADD CONSTRAINT lines_account_id_fkey FOREIGN KEY (account_id) REFERENCES identity.accounts(id);
 
 ALTER TABLE ONLY scheduler.tasks
     ADD CONSTRAINT tasks_job_id_fkey FOREIGN KEY (job_id) REFERENCES scheduler.jobs(id);

@@ -33,7 +33,7 @@ internal static class JobEnding
     public static async Task<Job?> EndAsync(
         JobId id, string attemptReason, Action<Job> end, IJobQueue queue, ITransactionScope transaction, DateTimeOffset now, CancellationToken cancel)
     {
-        var (_, devices) = await queue.CancelTasksAsync(id, attemptReason, now, cancel);
+        var devices = await queue.CancelTasksAsync(id, attemptReason, now, cancel);
         var job = await queue.LockJobAsync(id, cancel);
         if (job is null)
             return null;

@@ -17,9 +17,15 @@ public sealed record SchedulerOptions
     /// <summary><c>FOG_AUDIT_WAIT_SECONDS</c>, 1–86 400, default 60: how long a result waits for its audit before it stands alone.</summary>
     public int AuditWaitSeconds { get; init; } = 60;
 
+    /// <summary><c>FOG_ACCOUNT_CONCURRENCY</c>, 1–1 000 000, default none: most replicas leased to one account at once.</summary>
+    public int? AccountConcurrency { get; init; }
+
     public TimeSpan Silence => TimeSpan.FromSeconds(DeviceSilenceSeconds);
     public TimeSpan Lease => TimeSpan.FromSeconds(LeaseSeconds);
 
     /// <summary>Tasks looked at in one placement pass.</summary>
     public const int PassSize = 512;
+
+    /// <summary>An array gets its next rows when fewer open ones than these are left: what some passes can place.</summary>
+    public const int LowWater = 4 * PassSize;
 }

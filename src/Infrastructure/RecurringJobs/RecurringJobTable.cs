@@ -52,9 +52,11 @@ public static class RecurringJobTable
     public static readonly IReadOnlyList<RecurringJob> Rows =
     [
         RecurringJob.Of("PlacePendingJobs", TimeSpan.FromSeconds(1), () => new PlacePendingJobsCommand(), "Gives waiting tasks to devices that can take them.", Topics.Place),
+        RecurringJob.Of("WriteNextTasks", TimeSpan.FromSeconds(1), () => new WriteNextTasksCommand(), "Long arrays get their next rows when few open ones are left.", Topics.WriteTasks),
         RecurringJob.Of("ExpireLeases", TimeSpan.FromSeconds(1), () => new ExpireLeasesCommand(), "Declares silent devices lost and requeues what they held."),
         RecurringJob.Of("ExpireJobs", TimeSpan.FromSeconds(1), () => new ExpireJobsCommand(), "Ends jobs whose deadline or queue clock ran out."),
         RecurringJob.Of("WaiveStalledAudits", TimeSpan.FromSeconds(5), () => new WaiveStalledAuditsCommand(), "Results that no device came to audit stand as they are."),
+        RecurringJob.Of("SpeculateOnStragglers", TimeSpan.FromSeconds(3), () => new SpeculateOnStragglersCommand(), "The last tasks of an array that run long get a copy elsewhere."),
         RecurringJob.Of("SealJournal", TimeSpan.FromSeconds(1), () => new SealJournalCommand(), "Chains new ledger transfers by hash, so that later changes show."),
         RecurringJob.Of("ReconcileLedger", TimeSpan.FromMinutes(1), () => new ReconcileLedgerCommand(), "Re-derives every balance and hold and raises an alarm on a difference."),
         RecurringJob.Of("DeleteStaleUploads", TimeSpan.FromHours(1), () => new DeleteStaleUploadsCommand(), "Uploads that nobody continued for 24 h give their disk space back."),
