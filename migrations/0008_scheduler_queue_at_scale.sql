@@ -20,5 +20,6 @@ CREATE TABLE scheduler.lines (
 );
 COMMENT ON TABLE scheduler.lines IS 'When the jobs of one account and priority last got a device; the order of service counts waiting from it';
 
--- Few rows: arrays that are still being written.
+-- Few rows each: arrays that are still being written, and limited ones.
 CREATE INDEX jobs_unwritten ON scheduler.jobs (id) WHERE materialised < task_count AND state IN ('Admitted', 'Running');
+CREATE INDEX jobs_limited ON scheduler.jobs (id) WHERE max_concurrent IS NOT NULL AND state IN ('Admitted', 'Running');

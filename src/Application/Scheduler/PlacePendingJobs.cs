@@ -69,7 +69,10 @@ internal sealed class PlacePendingJobsHandler(
         await queue.SaveAsync(touched, cancellationToken);
         var starting = touched.Select(e => jobs[e.Task.JobId]).Where(j => j.State == JobState.Admitted).Select(j => j.Id).ToHashSet();
         await queue.StartJobsAsync(starting, now, cancellationToken);
-        await queue.MarkServedAsync([.. touched.Select(e => jobs[e.Task.JobId]).Select(j => (j.AccountId, j.Priority)).Distinct()], now, cancellationToken);
+        var placed = outcome.Assignments.Select(a => a.Task).ToHashSet();
+        // By their last turn: who was served first in this pass comes first in the next, where everything else is equal.
+        var lines = problem.Tasks.Where(t => placed.Contains(t.Key)).Select(t => jobs[t.Key.Job]).Select(j => (j.AccountId, j.Priority)).Reverse().Distinct().Reverse();
+        await queue.MarkServedAsync([.. lines], now, cancellationToken);
         if (touched.Exists(e => jobs[e.Task.JobId] is { TasksUnwritten: > 0 } job && e.Task.Index >= job.Materialised - SchedulerOptions.LowWater))
             transaction.SignalAfterCommit(Topics.WriteTasks);
         foreach (var job in starting)

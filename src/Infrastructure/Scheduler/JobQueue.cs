@@ -64,7 +64,11 @@ internal sealed class JobQueue(FogDbContext db, SchedulerOptions options) : IJob
         var window = await QueueOrder.WindowAsync(db, now, options.AccountConcurrency, skip, limit, cancel);
         var ids = window.Select(w => w.Id).ToList();
         var jobs = await db.Jobs.AsNoTracking().Where(j => ids.Contains(j.Id)).ToDictionaryAsync(j => j.Id, cancel);
-        return [.. window.Select(w => new OpenJob(jobs[w.Id], w with { MaxConcurrent = jobs[w.Id].MaxConcurrent }))];
+        var limited = jobs.Values.Where(j => j.MaxConcurrent is not null).Select(j => j.Id.Value).ToArray();
+        var leased = limited.Length == 0 ? [] : (await db.QuerySqlAsync(
+            $"SELECT job_id, count(DISTINCT task_index)::int FROM scheduler.attempts WHERE job_id = ANY ($1) AND state IN {QueueOrder.Live} GROUP BY job_id",
+            r => (Job: new JobId(r.GetGuid(0)), Tasks: r.GetInt32(1)), cancel, (object)limited)).ToDictionary(x => x.Job, x => x.Tasks);
+        return [.. window.Select(w => new OpenJob(jobs[w.Id], w with { MaxConcurrent = jobs[w.Id].MaxConcurrent, TasksLeased = leased.GetValueOrDefault(w.Id) }))];
     }
 
     public async Task<IReadOnlyList<TaskExecution>> ClaimOpenAsync(IReadOnlyDictionary<Job, int> jobs, DateTimeOffset now, CancellationToken cancel)
@@ -82,13 +86,14 @@ internal sealed class JobQueue(FogDbContext db, SchedulerOptions options) : IJob
         return await AssembleAsync(tasks, jobs.Keys.ToDictionary(j => j.Id), cancel);
     }
 
-    public async Task MarkServedAsync(IReadOnlyCollection<(AccountId Account, int Priority)> lines, DateTimeOffset now, CancellationToken cancel)
+    public async Task MarkServedAsync(IReadOnlyList<(AccountId Account, int Priority)> lines, DateTimeOffset now, CancellationToken cancel)
     {
         if (lines.Count == 0)
             return;
         await db.ExecuteSqlAsync(
             """
-            INSERT INTO scheduler.lines (account_id, priority, served_at) SELECT account_id, priority, $3 FROM unnest($1::uuid[], $2::int[]) AS n(account_id, priority)
+            INSERT INTO scheduler.lines (account_id, priority, served_at)
+            SELECT account_id, priority, $3 + n * interval '1 microsecond' FROM unnest($1::uuid[], $2::int[]) WITH ORDINALITY AS served(account_id, priority, n)
             ON CONFLICT (account_id, priority) DO UPDATE SET served_at = excluded.served_at
             """, cancel, lines.Select(l => l.Account.Value).ToArray(), lines.Select(l => l.Priority).ToArray(), now);
     }
@@ -309,6 +314,7 @@ internal sealed class JobQueue(FogDbContext db, SchedulerOptions options) : IJob
 
     public async Task<IReadOnlyList<string>> CancelTasksAsync(JobId job, string reason, DateTimeOffset now, CancellationToken cancel)
     {
+        await db.SaveChangesAsync(cancel);
         await db.ExecuteSqlAsync($"SELECT pg_advisory_xact_lock({WritingLock}) FROM scheduler.jobs WHERE id = $1 AND materialised < task_count", cancel, job.Value);
         await db.ExecuteSqlAsync(
             "SELECT FROM scheduler.tasks WHERE job_id = $1 AND state NOT IN ('Succeeded', 'Failed', 'Cancelled') ORDER BY job_id, index FOR NO KEY UPDATE", cancel, job.Value);
@@ -334,6 +340,8 @@ internal sealed class JobQueue(FogDbContext db, SchedulerOptions options) : IJob
     public async Task<Job?> LockJobAsync(JobId job, CancellationToken cancel)
     {
         var id = job.Value;
+        // What this transaction has changed on it must not be lost by reading it again.
+        await db.SaveChangesAsync(cancel);
         var found = (await db.Jobs.FromSql($"SELECT * FROM scheduler.jobs WHERE id = {id} FOR NO KEY UPDATE").ToListAsync(cancel)).SingleOrDefault();
         if (found is not null)
             // A copy tracked earlier in this transaction would hide what set-based statements have written since.

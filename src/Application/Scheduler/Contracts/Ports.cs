@@ -48,8 +48,8 @@ public interface IJobQueue
     /// <summary>Locks (skipping what others hold) open tasks of each job, at most as many as stand beside it, with their attempts.</summary>
     Task<IReadOnlyList<TaskExecution>> ClaimOpenAsync(IReadOnlyDictionary<Job, int> jobs, DateTimeOffset now, CancellationToken cancel);
 
-    /// <summary>Notes that these lines of the queue got a device: their waiting counts from now.</summary>
-    Task MarkServedAsync(IReadOnlyCollection<(AccountId Account, int Priority)> lines, DateTimeOffset now, CancellationToken cancel);
+    /// <summary>Notes that these lines of the queue, each once, got a device, in this order: their waiting counts from now.</summary>
+    Task MarkServedAsync(IReadOnlyList<(AccountId Account, int Priority)> lines, DateTimeOffset now, CancellationToken cancel);
 
     /// <summary>Locks the tasks of these attempts, with all their attempts that count.</summary>
     Task<IReadOnlyList<TaskExecution>> LockByAttemptsAsync(IReadOnlyCollection<AttemptId> attempts, CancellationToken cancel);
