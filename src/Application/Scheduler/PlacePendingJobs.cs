@@ -91,13 +91,19 @@ internal sealed class PlacePendingJobsHandler(
     private static List<Candidate> Placeable(IReadOnlyList<OpenJob> open, IReadOnlyList<PlacementDevice> devices)
     {
         var placeable = new List<Candidate>();
+        // Jobs that need the same are filtered once, and share what the filter and the engine compare by reference.
+        var seen = new Dictionary<string, (Requirements Needs, List<PlacementDevice> Suitable, List<PlacementDevice> Free)>(StringComparer.Ordinal);
         foreach (var (job, standing) in open)
         {
             var needs = job.Needs;
-            var suitable = devices.Where(d => HardFilter.Static(needs, d) is null).ToList();
-            var free = suitable.FindAll(d => new FreeCapacity(d).Fits(needs));
-            if (free.Count > 0)
-                placeable.Add(new Candidate(job, standing, needs, suitable, free));
+            var key = needs.ToKey();
+            if (!seen.TryGetValue(key, out var found))
+            {
+                var suitable = devices.Where(d => HardFilter.Static(needs, d) is null).ToList();
+                seen[key] = found = (needs, suitable, suitable.FindAll(d => new FreeCapacity(d).Fits(needs)));
+            }
+            if (found.Free.Count > 0)
+                placeable.Add(new Candidate(job, standing, found.Needs, found.Suitable, found.Free));
         }
         return placeable;
     }
