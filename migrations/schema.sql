@@ -575,6 +575,8 @@ CREATE INDEX job_dependencies_depends_on ON scheduler.job_dependencies USING btr
 
 CREATE INDEX jobs_account ON scheduler.jobs USING btree (account_id, id);
 
+CREATE INDEX jobs_limited ON scheduler.jobs USING btree (id) WHERE ((max_concurrent IS NOT NULL) AND (state = ANY (ARRAY['Admitted'::text, 'Running'::text])));
+
 CREATE INDEX jobs_open ON scheduler.jobs USING btree (priority DESC, submitted_at, id) WHERE (state = ANY (ARRAY['Admitted'::text, 'Running'::text, 'Paused'::text]));
 
 CREATE INDEX jobs_unwritten ON scheduler.jobs USING btree (id) WHERE ((materialised < task_count) AND (state = ANY (ARRAY['Admitted'::text, 'Running'::text])));
