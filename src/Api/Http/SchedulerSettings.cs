@@ -15,6 +15,7 @@ internal static class SchedulerSettings
             DeviceSilenceSeconds = Whole(settings, "FOG_DEVICE_SILENCE_SECONDS", defaults.DeviceSilenceSeconds, 2, 86_400),
             LeaseSeconds = Whole(settings, "FOG_LEASE_SECONDS", defaults.LeaseSeconds, 5, 86_400),
             AuditWaitSeconds = Whole(settings, "FOG_AUDIT_WAIT_SECONDS", defaults.AuditWaitSeconds, 1, 86_400),
+            AccountConcurrency = settings["FOG_ACCOUNT_CONCURRENCY"] is { Length: > 0 } ? Whole(settings, "FOG_ACCOUNT_CONCURRENCY", 0, 1, 1_000_000, "replicas") : null,
             RequireDistinctOwners = settings["FOG_DISTINCT_OWNERS"] is { Length: > 0 } text
                 ? bool.TryParse(text, out var value) ? value : throw new ConfigurationException($"FOG_DISTINCT_OWNERS is '{text}'; allowed are true and false.")
                 : defaults.RequireDistinctOwners,
@@ -28,12 +29,12 @@ internal static class SchedulerSettings
         };
     }
 
-    private static int Whole(IConfiguration settings, string key, int standard, int least, int most)
+    private static int Whole(IConfiguration settings, string key, int standard, int least, int most, string unit = "seconds")
     {
         if (settings[key] is not { Length: > 0 } text)
             return standard;
         return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var value) && value >= least && value <= most
             ? value
-            : throw new ConfigurationException($"{key} is '{text}'; allowed is a whole number of seconds from {least} to {most}.");
+            : throw new ConfigurationException($"{key} is '{text}'; allowed is a whole number of {unit} from {least} to {most}.");
     }
 }

@@ -36,10 +36,10 @@ internal sealed class GetDeviceWhyHandler(IIdleComputeDb db, IPlacementPool pool
         if (seen.Leases > 0)
             return new DeviceWhy(device.Id, state, null, $"Works: {seen.Leases} of {seen.Slots} slots are leased.", [new WhyReason("leased", "It runs attempts.", seen.Leases)]);
 
-        var open = await queue.OpenJobsAsync(JobsLookedAt, now, cancellationToken);
+        var open = await queue.OpenJobsAsync(0, JobsLookedAt, now, cancellationToken);
         if (open.Count == 0)
             return new DeviceWhy(device.Id, state, "no_work", "Ready, but no job waits for a device.", [new WhyReason("no_work", "The queue is empty.", 0)]);
-        var refusals = open.Select(j => HardFilter.Explain(new PlacementTask { Key = new TaskKey(j.Id, 0), Needs = j.Needs }, seen) ?? "suitable")
+        var refusals = open.Select(j => HardFilter.Explain(new PlacementTask { Key = new TaskKey(j.Job.Id, 0), Needs = j.Job.Needs }, seen) ?? "suitable")
             .GroupBy(r => r, StringComparer.Ordinal).OrderByDescending(g => g.Count())
             .Select(g => new WhyReason(g.Key, Refused(g.Key, g.Count(), seen), g.Count())).ToList();
         return new DeviceWhy(device.Id, state, refusals[0].Code, string.Join(" ", refusals.Select(r => r.Message)), refusals);

@@ -21,23 +21,33 @@ internal sealed class ExpireJobsHandler(IJobQueue queue, ITransactionScope trans
         var now = time.GetUtcNow();
         var overdue = await queue.OverdueJobsAsync(now, Batch, cancellationToken);
         foreach (var id in overdue)
-            await JobEnding.EndAsync(id, "expired", job => job.Expire(now, job.Deadline <= now ? "deadline_passed" : "queue_timeout"), queue, transaction, now, cancellationToken);
+            await JobEnding.EndAsync(id, "expired", job => Expire(job, now), queue, transaction, now, cancellationToken);
         return new RecurringOutcome(overdue.Count == Batch);
+    }
+
+    private static void Expire(Job job, DateTimeOffset now)
+    {
+        // Failed with one that it depends on, a moment ago.
+        if (job.State.IsOpen())
+            job.Expire(now, job.Deadline <= now ? "deadline_passed" : "queue_timeout");
     }
 }
 
 /// <summary>Ends a job before its tasks do (cancel, expiry): tasks first, then the job row, in the order every writer locks them.</summary>
 internal static class JobEnding
 {
-    /// <summary>Null when the job does not exist.</summary>
+    /// <summary>Null when the job does not exist. Nothing more happens when <paramref name="end"/> leaves it in its state.</summary>
     public static async Task<Job?> EndAsync(
         JobId id, string attemptReason, Action<Job> end, IJobQueue queue, ITransactionScope transaction, DateTimeOffset now, CancellationToken cancel)
     {
-        var (_, devices) = await queue.CancelTasksAsync(id, attemptReason, now, cancel);
+        var devices = await queue.CancelTasksAsync(id, attemptReason, now, cancel);
         var job = await queue.LockJobAsync(id, cancel);
         if (job is null)
             return null;
+        var before = job.State;
         end(job);
+        if (job.State == before)
+            return job;
         transaction.Raise(new JobClosed(id, now));
         await JobClosing.ReleaseOrFailDependentsAsync(job, queue, transaction, now, cancel);
         foreach (var device in devices)

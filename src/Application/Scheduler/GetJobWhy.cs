@@ -23,7 +23,7 @@ public sealed record JobWhy
     /// <summary>Typed reasons, most important first; see docs/reasons.md.</summary>
     public required IReadOnlyList<WhyReason> Reasons { get; init; }
 
-    /// <summary>1 = next to be served; null when nothing of it waits.</summary>
+    /// <summary>1 = next to be served; null when nothing of it waits or a limit holds it back.</summary>
     public int? QueuePosition { get; init; }
 
     /// <summary>Jobs served before it, the first ten.</summary>
@@ -57,7 +57,7 @@ internal sealed class JobInsight(IQueueFigures figures, IPlacementPool pool, Sch
 {
     private const int AheadShown = 10;
 
-    public Task<TaskCounts> CountTasksAsync(Job job, CancellationToken cancel) => figures.CountTasksAsync(job.Id, job.TaskCount, cancel);
+    public Task<TaskCounts> CountTasksAsync(Job job, CancellationToken cancel) => figures.CountTasksAsync(job.Id, cancel);
 
     public async Task<JobWhy> ExplainAsync(Job job, DateTimeOffset now, CancellationToken cancel)
     {
@@ -82,20 +82,30 @@ internal sealed class JobInsight(IQueueFigures figures, IPlacementPool pool, Sch
         if (job.State == JobState.Paused)
             return Answer(job, "Paused by its requester; resume it to go on.", [new("paused", "The job is paused.", null)], null, [], summary);
         var (own, others) = await figures.UnderNoticeAsync(job, cancel);
+        var holds = await figures.HoldingsAsync(job, cancel);
         var reasons = new List<WhyReason>();
         if (own > 0)
             reasons.Add(new("preempted", $"{own} of its running tasks must give way to work of higher priority and have {SchedulerOptions.Notice.TotalSeconds:0} s to save their state.", own));
+        List<WhyReason> copies = holds.Copies == 0 ? []
+            : [new("speculative_copy", $"{holds.Copies} task(s) run long and have a copy on another device; the first result counts.", holds.Copies)];
+        if (open is null && job.TasksUnwritten > 0)
+            return Answer(job, "Its next tasks are being written to the queue.", [.. reasons, new("writing_tasks", "Long arrays are queued in parts; the next part is due.", job.TasksUnwritten)], null, [], summary);
         if (open is null)
         {
-            reasons.Add(new("running", "All open tasks are leased.", null));
-            return Answer(job, own > 0 ? reasons[0].Message : "Nothing of it waits: all its open tasks are on devices.", reasons, null, [], summary);
+            var busy = own > 0 ? reasons[0].Message : "Nothing of it waits: all its open tasks are on devices.";
+            return Answer(job, busy, [.. reasons, new("running", "All open tasks are leased.", null), .. copies], null, [], summary);
         }
 
-        var (ahead, first) = await figures.AheadAsync(job, AheadShown, cancel);
         if (open.LastReason == PreemptForPriorityCommand.Reason)
             reasons.Add(new("preempted", $"Its next task gave way to work of higher priority; it goes on {(open.HasCheckpoint ? "from its checkpoint" : "from the start")} when a device is free.", null));
         if (others > 0)
             reasons.Add(new("preempting", $"{others} running task(s) of lower priority have notice to give way.", others));
+        if (job.MaxConcurrent is { } most && holds.TasksLeased >= most)
+            reasons.Add(new("array_limit", $"{holds.TasksLeased} of its tasks run, and array.max_concurrent allows {most} at once.", holds.TasksLeased));
+        if (options.AccountConcurrency is { } limit && holds.AccountLeased >= limit)
+            reasons.Add(new("account_limit", $"{holds.AccountLeased} replicas of its account run, and this pool allows {limit} at once.", holds.AccountLeased));
+        var (position, first) = await figures.AheadAsync(job, AheadShown, now, cancel);
+        var ahead = position - 1 ?? 0;
         if (open.EligibleAt > now)
             reasons.Add(new("retry_backoff", $"Its next task failed before ({open.LastReason ?? "unknown"}) and is tried again at {open.EligibleAt:HH:mm:ss} UTC.", null));
         if (devices.Count == 0)
@@ -110,8 +120,9 @@ internal sealed class JobInsight(IQueueFigures figures, IPlacementPool pool, Sch
             reasons.Add(new("queued_behind", $"{ahead} job(s) are served before it.", ahead));
         if (summary.Eligible > 0 && reasons.Count == 0)
             reasons.Add(new("about_to_be_placed", "A device is free for it; the next placement pass takes it.", summary.Eligible));
+        reasons.AddRange(copies);
         var text = reasons.Count > 0 ? string.Join(" ", reasons.Take(3).Select(r => r.Message)) : "Nothing holds it back.";
-        return Answer(job, text, reasons, ahead + 1, first, summary, Changes(job, needs, devices, suitable, summary, ahead, first));
+        return Answer(job, text, reasons, position, first, summary, Changes(job, needs, devices, suitable, summary, ahead, first));
     }
 
     /// <summary>What the requester, an owner or an operator could do about it.</summary>
@@ -132,7 +143,7 @@ internal sealed class JobInsight(IQueueFigures figures, IPlacementPool pool, Sch
         {
             changes.Add(new("more_devices", $"1 more device with {Offer(needs)}; or wait until one of the {suitable} suitable device(s) is free.", 1));
         }
-        if (ahead > 0 && first[0].Priority < MostUrgent)
+        if (ahead > 0 && first[0].Priority >= job.Priority && first[0].Priority < MostUrgent)
             changes.Add(new("higher_priority", $"A priority above {first[0].Priority} would put it first (it has {job.Priority}).", null));
         return changes;
     }

@@ -9,7 +9,7 @@ using Microsoft.EntityFrameworkCore;
 namespace FogCompute.Application.Scheduler;
 
 // GET /api/scheduler/jobs/{id}/tasks?cursor=&limit=
-// The tasks of a job in index order, with the accepted result of each.
+// The tasks of a job in index order, with the accepted result of each. Those of a long array that have no row yet are counted, not listed.
 
 [RequiresPermission(Permissions.JobsRead)]
 public sealed record ListTasksQuery : IQuery<TaskList>
@@ -23,7 +23,9 @@ public sealed record ListTasksQuery : IQuery<TaskList>
     public int Cursor { get; init; }
 }
 
-public sealed record TaskList(IReadOnlyList<TaskItem> Tasks, int? Next);
+/// <param name="Next">Cursor of the next page; null at the end of what can be listed.</param>
+/// <param name="Unlisted">Tasks at the end of a long array that are not written out yet: they wait, or were cancelled with their job.</param>
+public sealed record TaskList(IReadOnlyList<TaskItem> Tasks, int? Next, int Unlisted);
 
 public sealed record TaskItem
 {
@@ -33,6 +35,9 @@ public sealed record TaskItem
     /// <summary>The device whose result was accepted, or that runs it now.</summary>
     public string? Device { get; init; }
     public required int Attempts { get; init; }
+
+    /// <summary>Whether it ran long, so that a copy on another device was asked for.</summary>
+    public required bool Copied { get; init; }
     public int? ExitCode { get; init; }
     public IReadOnlyList<OutputFile> Outputs { get; init; } = [];
     public string? Stdout { get; init; }
@@ -65,14 +70,14 @@ internal sealed class ListTasksHandler(ISchedulerDb db, CallerContext context) :
     public async Task<TaskList> Handle(ListTasksQuery query, CancellationToken cancellationToken)
     {
         var id = new JobId(query.JobId);
-        await JobAccess.RequireAsync(db, context.Caller, id, cancellationToken);
+        var job = await JobAccess.ReadAsync(db, context.Caller, id, cancellationToken);
         var tasks = await db.Tasks.AsNoTracking().Where(t => t.JobId == id && t.Index >= query.Cursor).OrderBy(t => t.Index).Take(query.Limit).ToListAsync(cancellationToken);
         if (tasks.Count == 0)
-            return new TaskList([], null);
+            return new TaskList([], null, job.TasksUnwritten);
         var (first, last) = (tasks[0].Index, tasks[^1].Index);
         var attempts = await db.Attempts.AsNoTracking().Where(a => a.JobId == id && a.TaskIndex >= first && a.TaskIndex <= last).ToListAsync(cancellationToken);
         var byTask = attempts.ToLookup(a => a.TaskIndex);
-        return new TaskList([.. tasks.Select(t => Item(t, [.. byTask[t.Index]]))], tasks.Count == query.Limit ? last + 1 : null);
+        return new TaskList([.. tasks.Select(t => Item(t, [.. byTask[t.Index]]))], tasks.Count == query.Limit ? last + 1 : null, job.TasksUnwritten);
     }
 
     private static TaskItem Item(JobTask task, List<Attempt> attempts)
@@ -81,7 +86,7 @@ internal sealed class ListTasksHandler(ISchedulerDb db, CallerContext context) :
         var result = shown?.State == AttemptState.Accepted ? AttemptItems.ResultOf(shown) : null;
         return new TaskItem
         {
-            Index = task.Index, State = JobWords.Word(task.State), Device = shown?.DeviceId, Attempts = attempts.Count, ExitCode = shown?.ExitCode,
+            Index = task.Index, State = JobWords.Word(task.State), Device = shown?.DeviceId, Attempts = attempts.Count, Copied = task.Speculated, ExitCode = shown?.ExitCode,
             Outputs = result?.Outputs ?? [], Stdout = shown?.StdoutSha256, Stderr = shown?.StderrSha256, Measurements = result?.Measurements,
             Cost = Pricing.Credits(task.CostMicro), Reason = task.FailureReason ?? shown?.Reason, Started = task.StartedAt, Finished = task.FinishedAt,
             Counters = new TaskCounters(task.JobErrors, task.DeviceLosses, task.Evictions),

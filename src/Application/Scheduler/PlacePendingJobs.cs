@@ -27,11 +27,14 @@ internal sealed class PlacePendingJobsHandler(
     /// <summary>Jobs named in the record of a pass.</summary>
     private const int JobsNamed = 64;
 
+    /// <summary>Windows looked at while nothing in them fits any device.</summary>
+    private const int Windows = 8;
+
     public async Task<PlacementPassResult> Handle(PlacePendingJobsCommand command, CancellationToken cancellationToken)
     {
         var started = time.GetTimestamp();
         var now = time.GetUtcNow();
-        var open = await queue.OpenJobsAsync(JobsPerPass, now, cancellationToken);
+        var open = await queue.OpenJobsAsync(0, JobsPerPass, now, cancellationToken);
         if (open.Count == 0)
             return Nothing;
         var devices = await pool.DevicesAsync(now, cancellationToken);
@@ -39,24 +42,27 @@ internal sealed class PlacePendingJobsHandler(
         if (freeSlots == 0)
             return Nothing;
 
-        // Only jobs that some device could take now: a job that fits nowhere must not keep others from being looked at.
-        var needs = open.ToDictionary(j => j.Id, j => j.Needs);
-        var suitable = open.ToDictionary(j => j.Id, j => devices.Where(d => HardFilter.Static(needs[j.Id], d) is null).ToList());
-        var placeable = open.Where(j => suitable[j.Id].Exists(d => new FreeCapacity(d).Fits(needs[j.Id]))).ToList();
+        // Only jobs that some device could take now: jobs that fit nowhere, however many, must not keep others from being looked at.
+        var placeable = Placeable(open, devices);
+        for (var window = 1; placeable.Count == 0 && open.Count == JobsPerPass && window < Windows; window++)
+        {
+            open = await queue.OpenJobsAsync(window * JobsPerPass, JobsPerPass, now, cancellationToken);
+            placeable = Placeable(open, devices);
+        }
         if (placeable.Count == 0)
             return Nothing;
 
-        var jobs = placeable.ToDictionary(j => j.Id);
-        var perJob = Math.Clamp((int)Math.Ceiling(1.25 * freeSlots / placeable.Count), 1, SchedulerOptions.PassSize);
-        var claimed = await queue.ClaimOpenAsync(placeable, perJob, now, cancellationToken);
+        var candidates = placeable.ToDictionary(c => c.Job.Id);
+        var jobs = placeable.ToDictionary(c => c.Job.Id, c => c.Job);
+        var claimed = await queue.ClaimOpenAsync(Quotas(placeable, Math.Min(freeSlots, SchedulerOptions.PassSize)), now, cancellationToken);
         var owners = devices.ToDictionary(d => d.Id, d => d.Owner, StringComparer.Ordinal);
         var executions = claimed.ToDictionary(e => e.Task.Key);
-        var problem = new PlacementProblem(
-            [.. InOrderOfService(claimed, placeable).Take(SchedulerOptions.PassSize).Select(e => Describe(e, jobs[e.Task.JobId], needs[e.Task.JobId], owners))
-                .Where(t => TierCanBeMet(t, jobs[t.Key.Job].Terms.Replicas, suitable[t.Key.Job]))],
-            devices)
+        var tasks = claimed.Select(e => Describe(e, jobs[e.Task.JobId], candidates[e.Task.JobId].Needs, owners))
+            .Where(t => TierCanBeMet(t, jobs[t.Key.Job].Terms.Replicas, candidates[t.Key.Job].Suitable) && candidates[t.Key.Job].Free.Exists(d => HardFilter.Diversity(t, d) is null))
+            .ToDictionary(t => t.Key);
+        var problem = new PlacementProblem(InOrderOfService(placeable, tasks, executions, now), devices)
         {
-            Now = now, Seed = history.NextSeed(), Previous = history.PreviousFor(claimed.Select(e => e.Task.Key)),
+            Now = now, Seed = history.NextSeed(), Previous = history.PreviousFor(tasks.Keys),
         };
         var outcome = engine.Place(problem, cancellationToken);
 
@@ -69,6 +75,12 @@ internal sealed class PlacePendingJobsHandler(
         await queue.SaveAsync(touched, cancellationToken);
         var starting = touched.Select(e => jobs[e.Task.JobId]).Where(j => j.State == JobState.Admitted).Select(j => j.Id).ToHashSet();
         await queue.StartJobsAsync(starting, now, cancellationToken);
+        var placed = outcome.Assignments.Select(a => a.Task).ToHashSet();
+        // By their last turn: who was served first in this pass comes first in the next, where everything else is equal.
+        var lines = problem.Tasks.Where(t => placed.Contains(t.Key)).Select(t => jobs[t.Key.Job]).Select(j => (j.AccountId, j.Priority)).Reverse().Distinct().Reverse();
+        await queue.MarkServedAsync([.. lines], now, cancellationToken);
+        if (touched.Exists(e => jobs[e.Task.JobId] is { TasksUnwritten: > 0 } job && e.Task.Index >= job.Materialised - SchedulerOptions.LowWater))
+            transaction.SignalAfterCommit(Topics.WriteTasks);
         foreach (var job in starting)
             transaction.SignalAfterCommit(Topics.Job(job.Value));
 
@@ -81,14 +93,43 @@ internal sealed class PlacePendingJobsHandler(
 
     private static readonly PlacementPassResult Nothing = new(0, false);
 
-    /// <summary>Higher priority first; among equals the jobs take turns, oldest job first.</summary>
-    private static IEnumerable<TaskExecution> InOrderOfService(IReadOnlyList<TaskExecution> claimed, List<Job> jobs)
+    /// <param name="Suitable">Devices that satisfy every rule, whatever else runs on them.</param>
+    /// <param name="Free">Of these, those with room for a task now.</param>
+    private sealed record Candidate(Job Job, WaitingJob Standing, Requirements Needs, List<PlacementDevice> Suitable, List<PlacementDevice> Free);
+
+    private static List<Candidate> Placeable(IReadOnlyList<OpenJob> open, IReadOnlyList<PlacementDevice> devices)
     {
-        var rank = jobs.Select((job, i) => (job.Id, i)).ToDictionary(x => x.Id, x => (jobs[x.i].Priority, Order: x.i));
-        return claimed.GroupBy(e => e.Task.JobId)
-            .SelectMany(job => job.OrderBy(e => e.Task.Index).Select((execution, turn) => (execution, turn, rank: rank[job.Key])))
-            .OrderByDescending(x => x.rank.Priority).ThenBy(x => x.turn).ThenBy(x => x.rank.Order)
-            .Select(x => x.execution);
+        var placeable = new List<Candidate>();
+        // Jobs that need the same are filtered once, and share what the filter and the engine compare by reference.
+        var seen = new Dictionary<string, (Requirements Needs, List<PlacementDevice> Suitable, List<PlacementDevice> Free)>(StringComparer.Ordinal);
+        foreach (var (job, standing) in open)
+        {
+            var needs = job.Needs;
+            var key = needs.ToKey();
+            if (!seen.TryGetValue(key, out var found))
+            {
+                var suitable = devices.Where(d => HardFilter.Static(needs, d) is null).ToList();
+                seen[key] = found = (needs, suitable, suitable.FindAll(d => new FreeCapacity(d).Fits(needs)));
+            }
+            if (found.Free.Count > 0)
+                placeable.Add(new Candidate(job, standing, found.Needs, found.Suitable, found.Free));
+        }
+        return placeable;
+    }
+
+    /// <summary>How many tasks of each job are looked at: equal parts for the accounts, and for the jobs of an account, and some more for those that cannot be placed.</summary>
+    private static Dictionary<Job, int> Quotas(List<Candidate> jobs, int slots)
+    {
+        var perAccount = jobs.CountBy(j => j.Job.AccountId).ToDictionary();
+        return jobs.ToDictionary(j => j.Job, j => (int)Math.Ceiling(1.25 * slots / (perAccount.Count * perAccount[j.Job.AccountId])));
+    }
+
+    /// <summary>The tasks whose turn it is, within the limits of their arrays and accounts.</summary>
+    private PlacementTask[] InOrderOfService(List<Candidate> jobs, Dictionary<TaskKey, PlacementTask> tasks, Dictionary<TaskKey, TaskExecution> executions, DateTimeOffset now)
+    {
+        var waiting = tasks.Values.ToLookup(t => t.Key.Job, t => new WaitingTask(t.Key, t.Slots, executions[t.Key].Attempts.Any(a => a.State.IsLive())));
+        return [.. ServiceOrder.Turns(jobs.Select(j => j.Standing with { Tasks = [.. waiting[j.Job.Id]] }), options.AccountConcurrency, now)
+            .Take(SchedulerOptions.PassSize).Select(turn => tasks[turn.Task] is var task && task.Slots == turn.Slots ? task : task with { Slots = turn.Slots })];
     }
 
     private PlacementTask Describe(TaskExecution execution, Job job, Requirements needs, Dictionary<string, Guid> owners)

@@ -75,7 +75,7 @@ internal sealed class PreemptForPriorityHandler(
         }
     }
 
-    private async Task<IReadOnlyList<WaitingTask>> WaitingAsync(List<Job> jobs, DateTimeOffset now, CancellationToken cancel)
+    private async Task<IReadOnlyList<UrgentTask>> WaitingAsync(List<Job> jobs, DateTimeOffset now, CancellationToken cancel)
     {
         var open = await desk.OpenTasksAsync([.. jobs.Select(j => j.Id)], TasksPerJob, now, cancel);
         var used = open.SelectMany(t => t.UsedDevices).Distinct(StringComparer.Ordinal).ToList();
@@ -83,7 +83,7 @@ internal sealed class PreemptForPriorityHandler(
         var byJob = open.ToLookup(t => t.Job);
         return
         [
-            .. jobs.Select(job => (Job: job, job.Needs)).SelectMany(j => byJob[j.Job.Id].OrderBy(t => t.EligibleAt).ThenBy(t => t.Index).Select(t => new WaitingTask(
+            .. jobs.Select(job => (Job: job, job.Needs)).SelectMany(j => byJob[j.Job.Id].OrderBy(t => t.EligibleAt).ThenBy(t => t.Index).Select(t => new UrgentTask(
                 new PlacementTask
                 {
                     Key = new TaskKey(t.Job, t.Index), Needs = j.Needs, Slots = t.Slots, UsedDevices = t.UsedDevices.ToHashSet(StringComparer.Ordinal),

@@ -27,9 +27,15 @@ public sealed record SchedulerOptions
     public static readonly TimeSpan NoticeSlack = TimeSpan.FromSeconds(10);
     public static readonly TimeSpan UploadSlack = TimeSpan.FromMinutes(2);
 
+    /// <summary><c>FOG_ACCOUNT_CONCURRENCY</c>, 1–1 000 000, default none: most replicas leased to one account at once.</summary>
+    public int? AccountConcurrency { get; init; }
+
     public TimeSpan Silence => TimeSpan.FromSeconds(DeviceSilenceSeconds);
     public TimeSpan Lease => TimeSpan.FromSeconds(LeaseSeconds);
 
     /// <summary>Tasks looked at in one placement pass.</summary>
     public const int PassSize = 512;
+
+    /// <summary>An array gets its next rows when fewer open ones than these are left: what some passes can place.</summary>
+    public const int LowWater = 4 * PassSize;
 }

@@ -87,6 +87,9 @@ public sealed record ArraySpec
 {
     /// <summary>Tasks, 1–1 000 000; each sees its index as FOG_TASK_INDEX.</summary>
     public required int Count { get; init; }
+
+    /// <summary>Most tasks running at once, 1–1 000 000; without it as many as there are devices for.</summary>
+    public int? MaxConcurrent { get; init; }
 }
 
 public sealed record ConstraintsSpec
@@ -187,7 +190,11 @@ internal sealed class CheckpointValidator : AbstractValidator<CheckpointSpec>
 
 internal sealed class ArrayValidator : AbstractValidator<ArraySpec>
 {
-    public ArrayValidator() => RuleFor(a => a.Count).InclusiveBetween(1, 1_000_000);
+    public ArrayValidator()
+    {
+        RuleFor(a => a.Count).InclusiveBetween(1, 1_000_000);
+        RuleFor(a => a.MaxConcurrent).InclusiveBetween(1, 1_000_000);
+    }
 }
 
 internal sealed class LimitsValidator : AbstractValidator<LimitsSpec>
@@ -277,8 +284,8 @@ internal sealed class SubmitJobHandler(
         db.Jobs.Add(job);
         foreach (var dependency in command.DependsOn)
             db.Dependencies.Add(new JobDependency { JobId = job.Id, DependsOn = new JobId(dependency) });
-        await queue.CreateTasksAsync(job, cancellationToken);
         transaction.Raise(new JobAdmitted(job.Id, job.AccountId, job.HoldMicro, now));
+        transaction.Raise(new JobFunded(job.Id, now));
         transaction.SignalAfterCommit(Topics.Place);
 
         return new SubmitJobResult
@@ -345,7 +352,7 @@ internal sealed class SubmitJobHandler(
                 limits.QueueSeconds ?? 7 * 86_400, limits.StageInSeconds ?? 600, wall, limits.StageOutSeconds ?? 600,
                 limits.MemoryBytes ?? memory, (limits.DiskBytes ?? (1L << 30)) + (long)(command.DataSizeMb * MiB), limits.OutputBytes ?? 64 * MiB, limits.Processes ?? 256),
             Specification = JsonSerializer.Serialize(new JobSpecification(payload, command.Inputs, command.Outputs), WireJson.Requests),
-            CheckpointPath = command.Checkpoint?.Path, TaskCount = command.Array?.Count ?? 1, Priority = command.Priority, Retries = command.Retries, Deterministic = command.Deterministic,
+            CheckpointPath = command.Checkpoint?.Path, TaskCount = command.Array?.Count ?? 1, MaxConcurrent = command.Array?.MaxConcurrent, Priority = command.Priority, Retries = command.Retries, Deterministic = command.Deterministic,
             Deadline = command.Deadline?.ToUniversalTime(), MaxPriceMicro = command.MaxPrice is { } price ? (long)(price * Pricing.MicroPerCredit) : null,
             DependsOn = [.. command.DependsOn.Select(id => new JobId(id))], PrivacyLevel = command.PrivacyLevel.ToString().ToLowerInvariant(),
         };

@@ -24,6 +24,9 @@ public sealed record JobRequest
     /// <summary>Checkpoint folder inside the work folder; null: exit code 85 is a failure like any other.</summary>
     public string? CheckpointPath { get; init; }
     public int TaskCount { get; init; } = 1;
+
+    /// <summary>Most tasks leased at once; null: any number.</summary>
+    public int? MaxConcurrent { get; init; }
     public int Priority { get; init; } = 50;
     public int Retries { get; init; } = 3;
     public bool Deterministic { get; init; } = true;
@@ -41,6 +44,9 @@ public sealed class Job
 {
     /// <summary>From so many succeeded tasks on their mean says more than an estimate.</summary>
     private const int MeasuredTasks = 3;
+
+    /// <summary>Rows of tasks written at once. A submit writes the first of a long array; more follow when few open ones are left.</summary>
+    public const int Chunk = 10_000;
 
     private Job() { }
 
@@ -85,6 +91,12 @@ public sealed class Job
     public long HoldPerTaskMicro { get; private set; }
     public long ChargedMicro { get; private set; }
     public int TaskCount { get; private set; }
+
+    /// <summary>Most tasks leased at once; null: any number.</summary>
+    public int? MaxConcurrent { get; private set; }
+
+    /// <summary>Tasks that have a row: those with an index below this. The others wait like them, and are cancelled with them.</summary>
+    public int Materialised { get; private set; }
     public int TasksSucceeded { get; private set; }
     public int TasksFailed { get; private set; }
     public int TasksCancelled { get; private set; }
@@ -106,6 +118,7 @@ public sealed class Job
     public TimeSpan ExpectedRun => TimeSpan.FromMilliseconds(TasksSucceeded >= MeasuredTasks ? RunMs / (double)TasksSucceeded : EstimateMs);
 
     public int TasksLeft => TaskCount - TasksSucceeded - TasksFailed - TasksCancelled;
+    public int TasksUnwritten => TaskCount - Materialised;
 
     public Requirements Needs => new()
     {
@@ -134,7 +147,8 @@ public sealed class Job
             EstimateMs = (long)request.Estimate.TotalMilliseconds, QueueSeconds = request.Limits.QueueSeconds, StageInSeconds = request.Limits.StageInSeconds,
             WallSeconds = request.Limits.WallSeconds, StageOutSeconds = request.Limits.StageOutSeconds, MemoryLimitBytes = request.Limits.MemoryBytes,
             DiskLimitBytes = request.Limits.DiskBytes, OutputLimitBytes = request.Limits.OutputBytes, ProcessLimit = request.Limits.Processes,
-            Specification = request.Specification, CheckpointPath = request.CheckpointPath, Deadline = request.Deadline, TaskCount = request.TaskCount, DependenciesLeft = dependenciesLeft,
+            Specification = request.Specification, CheckpointPath = request.CheckpointPath, Deadline = request.Deadline, TaskCount = request.TaskCount,
+            MaxConcurrent = request.MaxConcurrent, Materialised = Math.Min(request.TaskCount, Chunk), DependenciesLeft = dependenciesLeft,
             QuoteMicro = checked(perTask * request.TaskCount), HoldPerTaskMicro = Pricing.Hold(perTask), SubmittedAt = now,
         };
         if (request.MaxPriceMicro is { } cap && job.QuoteMicro > cap)

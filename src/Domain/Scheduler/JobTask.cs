@@ -30,6 +30,9 @@ public sealed class JobTask
 
     /// <summary>Chosen for re-execution: needs two equal results although its tier asks for one.</summary>
     public bool Audited { get; private set; }
+
+    /// <summary>A copy of it was asked for because it ran long.</summary>
+    public bool Speculated { get; private set; }
     public DateTimeOffset EligibleAt { get; private set; }
     public DateTimeOffset? StartedAt { get; private set; }
     public DateTimeOffset? FinishedAt { get; private set; }
@@ -86,6 +89,15 @@ public sealed class JobTask
 
     internal void CloseSlots() => OpenSlots = 0;
 
+    internal void Speculate(DateTimeOffset now)
+    {
+        Speculated = true;
+        OpenSlot(now);
+    }
+
+    /// <summary>The copy is no longer one: it stands in for a replica that ended.</summary>
+    internal void AdoptCopy() => Speculated = false;
+
     internal void CountJobError() => JobErrors++;
 
     internal void CountDeviceLoss() => DeviceLosses++;
@@ -98,10 +110,13 @@ public sealed class JobTask
 
     internal void CountRestart(bool progress) => IdleCheckpoints = progress ? (short)0 : (short)(IdleCheckpoints + 1);
 
-    internal void Audit(DateTimeOffset now)
+    /// <param name="copyOut">A copy is out or waits for a device: its result is the second one.</param>
+    internal void Audit(bool copyOut, DateTimeOffset now)
     {
         Audited = true;
-        OpenSlot(now);
+        if (!copyOut)
+            OpenSlots++;
+        EligibleAt = now;
     }
 
     internal void WaiveAudit()

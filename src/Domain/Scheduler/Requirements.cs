@@ -30,4 +30,8 @@ public sealed record Requirements
     /// <summary>Lowest acceptable lower bound of reputation, 0–1.</summary>
     public double MinimumTrust { get; init; }
     public bool AttestedOnly { get; init; }
+
+    /// <summary>Equal for equal needs (records compare lists by reference): what is worked out for one holds for the other.</summary>
+    public string ToKey() => string.Join('\n',
+        [$"{CpuMillicores} {MemoryBytes} {Gpus} {DiskBytes} {Isolation} {Network} {PayloadKind} {MinimumTrust:R} {AttestedOnly}", .. Labels, "", .. Regions, "", .. ExcludedDevices]);
 }

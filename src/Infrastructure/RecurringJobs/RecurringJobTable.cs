@@ -53,10 +53,12 @@ public static class RecurringJobTable
     public static readonly IReadOnlyList<RecurringJob> Rows =
     [
         RecurringJob.Of("PlacePendingJobs", TimeSpan.FromSeconds(1), () => new PlacePendingJobsCommand(), "Gives waiting tasks to devices that can take them.", Topics.Place),
+        RecurringJob.Of("WriteNextTasks", TimeSpan.FromSeconds(1), () => new WriteNextTasksCommand(), "Long arrays get their next rows when few open ones are left.", Topics.WriteTasks),
         RecurringJob.Of("PreemptForPriority", TimeSpan.FromSeconds(1), () => new PreemptForPriorityCommand(), "Running work gives way to waiting work of much higher priority."),
         RecurringJob.Of("ExpireLeases", TimeSpan.FromSeconds(1), () => new ExpireLeasesCommand(), "Declares silent devices lost and requeues what they held."),
         RecurringJob.Of("ExpireJobs", TimeSpan.FromSeconds(1), () => new ExpireJobsCommand(), "Ends jobs whose deadline or queue clock ran out."),
         RecurringJob.Of("WaiveStalledAudits", TimeSpan.FromSeconds(5), () => new WaiveStalledAuditsCommand(), "Results that no device came to audit stand as they are."),
+        RecurringJob.Of("SpeculateOnStragglers", TimeSpan.FromSeconds(3), () => new SpeculateOnStragglersCommand(), "The last tasks of an array that run long get a copy elsewhere."),
         RecurringJob.Of("RecordPresence", TimeSpan.FromMinutes(1), () => new RecordPresenceCommand(), "Learns at which hours of the week each device is there."),
         RecurringJob.Of("ForgetPasses", TimeSpan.FromHours(1), () => new ForgetPassesCommand(), "Placement fronts are kept for seven days."),
         RecurringJob.Of("SealJournal", TimeSpan.FromSeconds(1), () => new SealJournalCommand(), "Chains new ledger transfers by hash, so that later changes show."),

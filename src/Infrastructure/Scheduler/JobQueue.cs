@@ -10,45 +10,92 @@ using Microsoft.EntityFrameworkCore;
 namespace FogCompute.Infrastructure.Scheduler;
 
 /// <summary>The queue on PostgreSQL: row locks with SKIP LOCKED, one statement per batch.</summary>
-internal sealed class JobQueue(FogDbContext db) : IJobQueue
+internal sealed class JobQueue(FogDbContext db, SchedulerOptions options) : IJobQueue
 {
     /// <summary>Attempts that still say something about their task: which devices it used, which results it has.</summary>
     private const string Counting = "('Leased', 'Staging', 'Running', 'Uploading', 'Reported', 'Rejected', 'Declined', 'Lost', 'Accepted')";
 
-    public async Task CreateTasksAsync(Job job, CancellationToken cancel)
+    /// <summary>What a row of a new task is made of.</summary>
+    private const string NewTask = "job_id, index, state, open_slots, epoch, job_errors, device_losses, evictions, audited, eligible_at, cost_micro";
+
+    /// <summary>Writing more tasks of a job ($1) and ending it exclude each other; taken before any row is locked.</summary>
+    private const string WritingLock = "hashtextextended($1::uuid::text, 7236)";
+
+    public async Task CreateTasksAsync(JobId job, DateTimeOffset now, CancellationToken cancel)
     {
         // The job row must be there before its tasks name it.
         await db.SaveChangesAsync(cancel);
-        var ready = job.DependenciesLeft == 0;
+        var written = await db.Jobs.FindAsync([job], cancel) ?? throw new InvalidOperationException($"Job {job} is not there.");
+        var ready = written.DependenciesLeft == 0;
         await db.ExecuteSqlAsync(
-            """
-            INSERT INTO scheduler.tasks (job_id, index, state, open_slots, epoch, job_errors, device_losses, evictions, audited, eligible_at, cost_micro)
-            SELECT $1, i, $3, $4, 0, 0, 0, 0, false, $5, 0 FROM generate_series(0, $2 - 1) AS i
-            """,
-            cancel, job.Id.Value, job.TaskCount, (ready ? TaskState.Ready : TaskState.Pending).ToString(), (short)(ready ? job.Terms.Replicas : 0), job.SubmittedAt);
+            $"INSERT INTO scheduler.tasks ({NewTask}) SELECT $1, i, $3, $4, 0, 0, 0, 0, false, $5, 0 FROM generate_series(0, $2 - 1) AS i",
+            cancel, job.Value, written.Materialised, (ready ? TaskState.Ready : TaskState.Pending).ToString(), (short)(ready ? written.Terms.Replicas : 0), now);
     }
 
-    public async Task<IReadOnlyList<Job>> OpenJobsAsync(int limit, DateTimeOffset now, CancellationToken cancel) =>
-        await db.Jobs.FromSql(
-            $"""
-            SELECT j.* FROM scheduler.jobs j
-            WHERE j.state IN ('Admitted', 'Running') AND j.dependencies_left = 0
-              AND EXISTS (SELECT FROM scheduler.tasks t WHERE t.job_id = j.id AND t.open_slots > 0 AND t.eligible_at <= {now})
-            ORDER BY j.priority DESC, j.submitted_at, j.id LIMIT {limit}
-            """).AsNoTracking().ToListAsync(cancel);
-
-    public async Task<IReadOnlyList<TaskExecution>> ClaimOpenAsync(IReadOnlyList<Job> jobs, int perJob, DateTimeOffset now, CancellationToken cancel)
+    public async Task<(int Written, bool More)> WriteNextTasksAsync(int lowWater, DateTimeOffset now, CancellationToken cancel)
     {
-        var ids = jobs.Select(j => j.Id.Value).Order().ToArray();
+        var due = await db.QuerySqlAsync(
+            """
+            SELECT j.id, j.sla_tier, j.deterministic FROM scheduler.jobs j
+            WHERE j.materialised < j.task_count AND j.state IN ('Admitted', 'Running') AND j.dependencies_left = 0
+              AND (SELECT count(*) FROM (SELECT FROM scheduler.tasks t WHERE t.job_id = j.id AND t.open_slots > 0 LIMIT $1) AS few) < $1
+            ORDER BY random() LIMIT 2
+            """,
+            r => (Id: r.GetGuid(0), Terms: TierTerms.Of(Enum.Parse<SlaTier>(r.GetString(1))).For(r.GetBoolean(2))), cancel, lowWater);
+        if (due.Count == 0)
+            return (0, false);
+        // A cancel of the job in progress has this lock and will not see rows that are written now.
+        if (!await db.ScalarSqlAsync<bool>($"SELECT pg_try_advisory_xact_lock({WritingLock})", cancel, due[0].Id))
+            return (0, due.Count > 1);
+        // The job as it is under its lock; rows and counter in one statement.
+        var written = await db.ExecuteSqlAsync(
+            $"""
+            WITH due AS MATERIALIZED (
+                SELECT id, materialised AS first, least(materialised + $2, task_count) AS next FROM scheduler.jobs
+                WHERE id = $1 AND materialised < task_count AND state IN ('Admitted', 'Running') AND dependencies_left = 0 FOR NO KEY UPDATE SKIP LOCKED),
+            counted AS (UPDATE scheduler.jobs j SET materialised = due.next FROM due WHERE j.id = due.id)
+            INSERT INTO scheduler.tasks ({NewTask}) SELECT due.id, i, 'Ready', $3, 0, 0, 0, 0, false, $4, 0 FROM due, generate_series(due.first, due.next - 1) AS i
+            """, cancel, due[0].Id, Job.Chunk, (short)due[0].Terms.Replicas, now);
+        return (written, due.Count > 1);
+    }
+
+    public async Task<IReadOnlyList<OpenJob>> OpenJobsAsync(int skip, int limit, DateTimeOffset now, CancellationToken cancel)
+    {
+        var window = await QueueOrder.WindowAsync(db, now, options.AccountConcurrency, skip, limit, cancel);
+        var ids = window.Select(w => w.Id).ToList();
+        var jobs = await db.Jobs.AsNoTracking().Where(j => ids.Contains(j.Id)).ToDictionaryAsync(j => j.Id, cancel);
+        var limited = jobs.Values.Where(j => j.MaxConcurrent is not null).Select(j => j.Id.Value).ToArray();
+        var leased = limited.Length == 0 ? [] : (await db.QuerySqlAsync(
+            $"SELECT job_id, count(DISTINCT task_index)::int FROM scheduler.attempts WHERE job_id = ANY ($1) AND state IN {QueueOrder.Live} GROUP BY job_id",
+            r => (Job: new JobId(r.GetGuid(0)), Tasks: r.GetInt32(1)), cancel, (object)limited)).ToDictionary(x => x.Job, x => x.Tasks);
+        return [.. window.Select(w => new OpenJob(jobs[w.Id], w with { MaxConcurrent = jobs[w.Id].MaxConcurrent, TasksLeased = leased.GetValueOrDefault(w.Id) }))];
+    }
+
+    public async Task<IReadOnlyList<TaskExecution>> ClaimOpenAsync(IReadOnlyDictionary<Job, int> jobs, DateTimeOffset now, CancellationToken cancel)
+    {
+        var ordered = jobs.OrderBy(j => j.Key.Id.Value).ToList();
+        var (ids, most) = (ordered.Select(j => j.Key.Id.Value).ToArray(), ordered.Select(j => j.Value).ToArray());
         var tasks = await db.Tasks.FromSql(
             $"""
-            SELECT t.* FROM unnest({ids}) AS wanted(id)
+            SELECT t.* FROM unnest({ids}, {most}) AS wanted(id, most)
             CROSS JOIN LATERAL (
                 SELECT * FROM scheduler.tasks WHERE job_id = wanted.id AND open_slots > 0 AND eligible_at <= {now}
-                ORDER BY index LIMIT {perJob} FOR NO KEY UPDATE SKIP LOCKED
+                ORDER BY index LIMIT wanted.most FOR NO KEY UPDATE SKIP LOCKED
             ) AS t
             """).AsNoTracking().ToListAsync(cancel);
-        return await AssembleAsync(tasks, jobs.ToDictionary(j => j.Id), cancel);
+        return await AssembleAsync(tasks, jobs.Keys.ToDictionary(j => j.Id), cancel);
+    }
+
+    public async Task MarkServedAsync(IReadOnlyList<(AccountId Account, int Priority)> lines, DateTimeOffset now, CancellationToken cancel)
+    {
+        if (lines.Count == 0)
+            return;
+        await db.ExecuteSqlAsync(
+            """
+            INSERT INTO scheduler.lines (account_id, priority, served_at)
+            SELECT account_id, priority, $3 + n * interval '1 microsecond' FROM unnest($1::uuid[], $2::int[]) WITH ORDINALITY AS served(account_id, priority, n)
+            ON CONFLICT (account_id, priority) DO UPDATE SET served_at = excluded.served_at
+            """, cancel, lines.Select(l => l.Account.Value).ToArray(), lines.Select(l => l.Priority).ToArray(), now);
     }
 
     public async Task<IReadOnlyList<TaskExecution>> LockByAttemptsAsync(IReadOnlyCollection<AttemptId> attempts, CancellationToken cancel)
@@ -118,6 +165,42 @@ internal sealed class JobQueue(FogDbContext db) : IJobQueue
         return await AssembleAsync(tasks, null, cancel);
     }
 
+    public async Task<IReadOnlyList<(Job Job, TimeSpan Median)>> NearlyDoneAsync(DateTimeOffset leasedBefore, CancellationToken cancel)
+    {
+        var medians = (await db.QuerySqlAsync(
+            $"""
+            SELECT j.id, m.median FROM (
+                SELECT id FROM scheduler.jobs
+                WHERE state = 'Running' AND task_count >= {Straggler.LeastTasks} AND materialised = task_count AND tasks_succeeded + tasks_failed < task_count
+                  AND (tasks_succeeded + tasks_failed) * 100::bigint >= task_count * {Straggler.PercentEnded}::bigint
+                  AND NOT EXISTS (SELECT FROM scheduler.tasks t WHERE t.job_id = jobs.id AND t.open_slots > 0)
+                  AND EXISTS (SELECT FROM scheduler.attempts a WHERE a.job_id = jobs.id AND a.state IN ('Leased', 'Staging', 'Running', 'Uploading') AND a.leased_at <= $1)
+                ORDER BY random() LIMIT 64) AS j
+            CROSS JOIN LATERAL (
+                SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY wall_ms) AS median
+                FROM (SELECT wall_ms FROM scheduler.attempts WHERE job_id = j.id AND state = 'Accepted' ORDER BY task_index DESC LIMIT 1000) AS finished) AS m
+            WHERE m.median IS NOT NULL
+            """,
+            r => (Id: new JobId(r.GetGuid(0)), Median: TimeSpan.FromMilliseconds(r.GetDouble(1))), cancel, leasedBefore)).ToDictionary(m => m.Id, m => m.Median);
+        var ids = medians.Keys.ToList();
+        return ids.Count == 0 ? [] : [.. (await db.Jobs.AsNoTracking().Where(j => ids.Contains(j.Id)).ToListAsync(cancel)).Select(j => (j, medians[j.Id]))];
+    }
+
+    public async Task<IReadOnlyList<TaskExecution>> ClaimRunningAsync(IReadOnlyCollection<JobId> jobs, DateTimeOffset leasedBefore, int limit, CancellationToken cancel)
+    {
+        var ids = jobs.Select(j => j.Value).ToArray();
+        var tasks = await db.Tasks.FromSql(
+            $"""
+            SELECT t.* FROM scheduler.tasks t
+            WHERE (t.job_id, t.index) IN (
+                SELECT a.job_id, a.task_index FROM scheduler.attempts a
+                WHERE a.job_id = ANY ({ids}) AND a.state IN ('Leased', 'Staging', 'Running', 'Uploading') AND a.leased_at <= {leasedBefore})
+              AND t.open_slots = 0 AND NOT t.speculated AND NOT t.audited
+            ORDER BY t.job_id, t.index LIMIT {limit} FOR NO KEY UPDATE SKIP LOCKED
+            """).AsNoTracking().ToListAsync(cancel);
+        return await AssembleAsync(tasks, null, cancel);
+    }
+
     /// <summary>Reads the attempts that count and the terms of the jobs, after the task rows are locked.</summary>
     private async Task<IReadOnlyList<TaskExecution>> AssembleAsync(List<JobTask> tasks, Dictionary<JobId, Job>? jobs, CancellationToken cancel)
     {
@@ -158,11 +241,11 @@ internal sealed class JobQueue(FogDbContext db) : IJobQueue
             UPDATE scheduler.tasks t SET state = n.state, open_slots = n.open_slots, epoch = n.epoch, job_errors = n.job_errors, device_losses = n.device_losses,
                 evictions = n.evictions, audited = n.audited, eligible_at = n.eligible_at, started_at = n.started_at, finished_at = n.finished_at,
                 output_digest = n.output_digest, failure_reason = n.failure_reason, cost_micro = n.cost_micro,
-                checkpoint_sha256 = n.checkpoint_sha256, checkpoint_epoch = n.checkpoint_epoch, idle_checkpoints = n.idle_checkpoints
+                checkpoint_sha256 = n.checkpoint_sha256, checkpoint_epoch = n.checkpoint_epoch, idle_checkpoints = n.idle_checkpoints, speculated = n.speculated
             FROM unnest($1::uuid[], $2::int[], $3::text[], $4::smallint[], $5::int[], $6::smallint[], $7::smallint[], $8::smallint[], $9::bool[], $10::timestamptz[],
-                $11::timestamptz[], $12::timestamptz[], $13::text[], $14::text[], $15::bigint[], $16::text[], $17::int[], $18::smallint[])
+                $11::timestamptz[], $12::timestamptz[], $13::text[], $14::text[], $15::bigint[], $16::text[], $17::int[], $18::smallint[], $19::bool[])
                 AS n(job_id, index, state, open_slots, epoch, job_errors, device_losses, evictions, audited, eligible_at, started_at, finished_at, output_digest, failure_reason, cost_micro,
-                checkpoint_sha256, checkpoint_epoch, idle_checkpoints)
+                checkpoint_sha256, checkpoint_epoch, idle_checkpoints, speculated)
             WHERE t.job_id = n.job_id AND t.index = n.index
             """,
             cancel,
@@ -170,7 +253,8 @@ internal sealed class JobQueue(FogDbContext db) : IJobQueue
             tasks.Select(t => t.Epoch).ToArray(), tasks.Select(t => t.JobErrors).ToArray(), tasks.Select(t => t.DeviceLosses).ToArray(), tasks.Select(t => t.Evictions).ToArray(),
             tasks.Select(t => t.Audited).ToArray(), tasks.Select(t => t.EligibleAt).ToArray(), tasks.Select(t => t.StartedAt).ToArray(), tasks.Select(t => t.FinishedAt).ToArray(),
             tasks.Select(t => t.OutputDigest).ToArray(), tasks.Select(t => t.FailureReason).ToArray(), tasks.Select(t => t.CostMicro).ToArray(),
-            tasks.Select(t => t.CheckpointSha256).ToArray(), tasks.Select(t => t.CheckpointEpoch).ToArray(), tasks.Select(t => t.IdleCheckpoints).ToArray());
+            tasks.Select(t => t.CheckpointSha256).ToArray(), tasks.Select(t => t.CheckpointEpoch).ToArray(), tasks.Select(t => t.IdleCheckpoints).ToArray(),
+            tasks.Select(t => t.Speculated).ToArray());
 
         var added = executions.SelectMany(e => e.NewAttempts).ToArray();
         if (added.Length > 0)
@@ -247,8 +331,10 @@ internal sealed class JobQueue(FogDbContext db) : IJobQueue
         (await db.QuerySqlAsync("SELECT id, account_id FROM scheduler.jobs WHERE id = ANY ($1)", r => (new JobId(r.GetGuid(0)), new AccountId(r.GetGuid(1))), cancel,
             jobs.Select(j => j.Value).ToArray())).ToDictionary(x => x.Item1, x => x.Item2);
 
-    public async Task<(int Tasks, IReadOnlyList<string> Devices)> CancelTasksAsync(JobId job, string reason, DateTimeOffset now, CancellationToken cancel)
+    public async Task<IReadOnlyList<string>> CancelTasksAsync(JobId job, string reason, DateTimeOffset now, CancellationToken cancel)
     {
+        await db.SaveChangesAsync(cancel);
+        await db.ExecuteSqlAsync($"SELECT pg_advisory_xact_lock({WritingLock}) FROM scheduler.jobs WHERE id = $1 AND materialised < task_count", cancel, job.Value);
         await db.ExecuteSqlAsync(
             "SELECT FROM scheduler.tasks WHERE job_id = $1 AND state NOT IN ('Succeeded', 'Failed', 'Cancelled') ORDER BY job_id, index FOR NO KEY UPDATE", cancel, job.Value);
         var tasks = await db.ExecuteSqlAsync(
@@ -261,13 +347,20 @@ internal sealed class JobQueue(FogDbContext db) : IJobQueue
                 WHERE job_id = $1 AND state IN ('Leased', 'Staging', 'Running', 'Uploading', 'Reported') RETURNING device_id)
             SELECT DISTINCT device_id FROM ended
             """, r => r.GetString(0), cancel, job.Value, now, reason);
-        await db.ExecuteSqlAsync("UPDATE scheduler.jobs SET tasks_cancelled = tasks_cancelled + $2 WHERE id = $1", cancel, job.Value, tasks);
-        return (tasks, devices);
+        // Tasks that have no row yet are cancelled like the others.
+        await db.ExecuteSqlAsync(
+            """
+            UPDATE scheduler.jobs SET tasks_cancelled = tasks_cancelled + $2 + task_count - materialised
+            WHERE id = $1 AND state IN ('Submitted', 'Admitted', 'Running', 'Paused')
+            """, cancel, job.Value, tasks);
+        return devices;
     }
 
     public async Task<Job?> LockJobAsync(JobId job, CancellationToken cancel)
     {
         var id = job.Value;
+        // What this transaction has changed on it must not be lost by reading it again.
+        await db.SaveChangesAsync(cancel);
         var found = (await db.Jobs.FromSql($"SELECT * FROM scheduler.jobs WHERE id = {id} FOR NO KEY UPDATE").ToListAsync(cancel)).SingleOrDefault();
         if (found is not null)
             // A copy tracked earlier in this transaction would hide what set-based statements have written since.

@@ -136,8 +136,9 @@ internal static class InputTable
         Object("checkpoint", """{"path":"state"}""") with { Nullable = true, Body = Command, Right = ["{}", """{"path":"state"}"""] },
         RelativePath("checkpoint.path").Refusing(new Wrong("of a kernel", "\"state\"", Builtin, At: "checkpoint", Says: "command")) with { Body = Command },
         Object("array", """{"count":1}""") with { Nullable = true },
-        // The upper edge would make a million rows: the validator's own test has it.
+        // The upper edge costs more credits than the caller has: the validator's own test has it.
         Whole("array.count", 1, 1_000_000) with { Required = true, Right = ["1", "\"2\"", "3.0", "1e1"] },
+        Whole("array.max_concurrent", 1, 1_000_000) with { Body = """{"name":"n","array":{"count":1}}""", Nullable = true },
         List("depends_on", 256, i => $"\"0190f7a0-0000-7000-8000-{i:x12}\"").Refusing(
             new("no id", "[\"test-job\"]"), new("a number", "[7]"), new("id without dashes", "[\"0190f7a0000070008000000000000001\"]"), new("id in braces", "[\"{0190f7a0-0000-7000-8000-000000000001}\"]"),
             new("no such job", """["0190f7a0-0000-7000-8000-000000000001"]""")) with { Right = ["[]"] },

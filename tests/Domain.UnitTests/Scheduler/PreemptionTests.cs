@@ -21,10 +21,10 @@ public sealed class PreemptionTests
         Holds = HardFilterTests.Needs with { CpuMillicores = millicores, MemoryBytes = memory }, Ran = TimeSpan.FromSeconds(seconds), Checkpointing = checkpointing,
     };
 
-    private static WaitingTask Waits(int priority, int millicores = 1000, double seconds = 6, int slots = 1, int replicas = 1, PlacementTask? task = null) =>
+    private static UrgentTask Waits(int priority, int millicores = 1000, double seconds = 6, int slots = 1, int replicas = 1, PlacementTask? task = null) =>
         new((task ?? HardFilterTests.Task(HardFilterTests.Needs with { CpuMillicores = millicores })) with { Slots = slots }, priority, replicas, Now - TimeSpan.FromSeconds(seconds));
 
-    private static IReadOnlyList<AttemptId> Choose(IReadOnlyList<WaitingTask> waiting, IReadOnlyList<PlacementDevice> devices, params RunningAttempt[] running) =>
+    private static IReadOnlyList<AttemptId> Choose(IReadOnlyList<UrgentTask> waiting, IReadOnlyList<PlacementDevice> devices, params RunningAttempt[] running) =>
         [.. Preemption.Choose(waiting, devices, running, Now).Select(a => a.Id)];
 
     [TestCase(30, 50, true)]

@@ -9,7 +9,7 @@ namespace FogCompute.Domain.UnitTests.Scheduler;
 /// <summary>Whatever devices do, in whatever order: a task is never stuck, never half finished and never accepted twice.</summary>
 public sealed class TaskExecutionProperties
 {
-    private const int Kinds = 11;
+    private const int Kinds = 12;
 
     [Test]
     public void Any_sequence_of_events_keeps_slots_states_and_counters_in_step() => Check.One(
@@ -60,6 +60,11 @@ public sealed class TaskExecutionProperties
         {
             if (world.Task.OpenSlots > 0)
                 world.Lease();
+            return null;
+        }
+        if (what == 11)
+        {
+            world.Execution.Speculate(world.Now);
             return null;
         }
         if (what == 2)
@@ -142,7 +147,8 @@ public sealed class TaskExecutionProperties
         Require(task.OpenSlots > 0 || live > 0, "the task is stuck: nothing open and nothing running");
         var (agree, most) = task.Audited ? (Math.Max(2, terms.Agree), Math.Max(3, terms.MaxReplicas)) : (terms.Agree, terms.MaxReplicas);
         var asked = task.OpenSlots + live + reported;
-        Require(asked >= agree && asked <= most, $"{asked} replicas asked for, outside {agree}–{most}");
+        Require(asked >= agree && asked <= Math.Max(most, agree + (task.Speculated ? 1 : 0)), $"{asked} replicas asked for, outside {agree}–{most}");
+        Require(!task.Speculated || asked > 1, "a copy of nothing");
         var expected = reported > 0 ? TaskState.Verifying
             : attempts.Any(a => a.State is AttemptState.Running or AttemptState.Uploading) ? TaskState.Executing
             : live > 0 ? TaskState.Leased : TaskState.Ready;

@@ -49,6 +49,9 @@ public static class Topics
     /// <summary>There may be something to place.</summary>
     public const string Place = "place";
 
+    /// <summary>An array may need its next tasks written.</summary>
+    public const string WriteTasks = "write_tasks";
+
     /// <summary>A device has new leases or revocations.</summary>
     public static string Device(string deviceId) => "device:" + deviceId;
 

@@ -14,10 +14,15 @@ public interface IJobInsight
 /// <summary>Queue figures that <c>why</c> needs.</summary>
 public interface IQueueFigures
 {
-    Task<TaskCounts> CountTasksAsync(JobId job, int total, CancellationToken cancel);
+    Task<TaskCounts> CountTasksAsync(JobId job, CancellationToken cancel);
 
-    /// <summary>Open jobs that are served before this one, in order, at most <paramref name="limit"/>, and how many there are.</summary>
-    Task<(int Count, IReadOnlyList<JobAhead> First)> AheadAsync(Job job, int limit, CancellationToken cancel);
+    /// <summary>
+    /// Where a job with open tasks stands in the order of service, and the jobs before it, at most <paramref name="limit"/>. Position from 1; null when a limit holds it back.
+    /// </summary>
+    Task<(int? Position, IReadOnlyList<JobAhead> First)> AheadAsync(Job job, int limit, DateTimeOffset now, CancellationToken cancel);
+
+    /// <summary>What the job and its account hold now.</summary>
+    Task<JobHoldings> HoldingsAsync(Job job, CancellationToken cancel);
 
     /// <summary>The job's next open task with the devices it may not use; null when it has none.</summary>
     Task<OpenTask?> NextOpenTaskAsync(JobId job, CancellationToken cancel);
@@ -26,6 +31,12 @@ public interface IQueueFigures
     Task<(int Own, int Others)> UnderNoticeAsync(Job job, CancellationToken cancel);
 }
 
+/// <param name="TasksLeased">Tasks of the job with a leased replica.</param>
+/// <param name="AccountLeased">Replicas leased to its account, over all jobs.</param>
+/// <param name="Copies">Tasks of the job of which a copy runs or waits because they run long.</param>
+public sealed record JobHoldings(int TasksLeased, int AccountLeased, int Copies);
+
+/// <param name="OpenTasks">Tasks that wait for a device, with a row or without.</param>
 public sealed record JobAhead(Guid JobId, int Priority, int OpenTasks);
 
 public sealed record OpenTask(int Index, int OpenSlots, DateTimeOffset EligibleAt, IReadOnlyList<string> UsedDevices, string? LastReason, bool HasCheckpoint);

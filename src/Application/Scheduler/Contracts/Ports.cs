@@ -30,14 +30,26 @@ public sealed class JobDependency
 /// </summary>
 public interface IJobQueue
 {
-    /// <summary>Writes the job's tasks in one statement.</summary>
-    Task CreateTasksAsync(Job job, CancellationToken cancel);
+    /// <summary>Writes the first tasks of a job that was just submitted, in one statement: <see cref="Job.Materialised"/> of them.</summary>
+    Task CreateTasksAsync(JobId job, DateTimeOffset now, CancellationToken cancel);
 
-    /// <summary>Jobs with at least one open, eligible slot, highest priority first, then oldest; at most <paramref name="limit"/>.</summary>
-    Task<IReadOnlyList<Job>> OpenJobsAsync(int limit, DateTimeOffset now, CancellationToken cancel);
+    /// <summary>
+    /// Writes the next <see cref="Job.Chunk"/> tasks of one job that has tasks without a row and fewer than <paramref name="lowWater"/> open ones, and
+    /// counts them in <see cref="Job.Materialised"/>. Returns how many, and whether another job is due.
+    /// </summary>
+    Task<(int Written, bool More)> WriteNextTasksAsync(int lowWater, DateTimeOffset now, CancellationToken cancel);
 
-    /// <summary>Locks (skipping what others hold) up to <paramref name="perJob"/> open tasks of each job, with their attempts.</summary>
-    Task<IReadOnlyList<TaskExecution>> ClaimOpenAsync(IReadOnlyList<Job> jobs, int perJob, DateTimeOffset now, CancellationToken cancel);
+    /// <summary>
+    /// Jobs with at least one open, eligible slot that no limit holds back, in the order of service (<see cref="ServiceOrder"/>): at most
+    /// <paramref name="limit"/> after the first <paramref name="skip"/>. Of one account half a window, as long as others wait.
+    /// </summary>
+    Task<IReadOnlyList<OpenJob>> OpenJobsAsync(int skip, int limit, DateTimeOffset now, CancellationToken cancel);
+
+    /// <summary>Locks (skipping what others hold) open tasks of each job, at most as many as stand beside it, with their attempts.</summary>
+    Task<IReadOnlyList<TaskExecution>> ClaimOpenAsync(IReadOnlyDictionary<Job, int> jobs, DateTimeOffset now, CancellationToken cancel);
+
+    /// <summary>Notes that these lines of the queue, each once, got a device, in this order: their waiting counts from now.</summary>
+    Task MarkServedAsync(IReadOnlyList<(AccountId Account, int Priority)> lines, DateTimeOffset now, CancellationToken cancel);
 
     /// <summary>Locks the tasks of these attempts, with all their attempts that count.</summary>
     Task<IReadOnlyList<TaskExecution>> LockByAttemptsAsync(IReadOnlyCollection<AttemptId> attempts, CancellationToken cancel);
@@ -57,6 +69,15 @@ public interface IJobQueue
     /// <summary>Locks audited tasks whose only result has waited since before <paramref name="since"/> without a device coming for the audit.</summary>
     Task<IReadOnlyList<TaskExecution>> ClaimStalledAuditsAsync(DateTimeOffset since, int limit, CancellationToken cancel);
 
+    /// <summary>
+    /// Running arrays near their end (see <see cref="Straggler"/>) of which nothing waits for a device and some attempt was leased before <paramref name="leasedBefore"/>,
+    /// with the median wall time of their last 1000 finished tasks; some of them when there are many.
+    /// </summary>
+    Task<IReadOnlyList<(Job Job, TimeSpan Median)>> NearlyDoneAsync(DateTimeOffset leasedBefore, CancellationToken cancel);
+
+    /// <summary>Locks (skipping what others hold) tasks of these jobs without copy or open slot, with a live attempt leased before <paramref name="leasedBefore"/>.</summary>
+    Task<IReadOnlyList<TaskExecution>> ClaimRunningAsync(IReadOnlyCollection<JobId> jobs, DateTimeOffset leasedBefore, int limit, CancellationToken cancel);
+
     /// <summary>Writes the changes of these tasks and attempts, set-based: at most three statements.</summary>
     Task SaveAsync(IReadOnlyCollection<TaskExecution> executions, CancellationToken cancel);
 
@@ -69,8 +90,8 @@ public interface IJobQueue
     /// <summary>Who pays for each of these jobs.</summary>
     Task<IReadOnlyDictionary<JobId, AccountId>> RequestersAsync(IReadOnlyCollection<JobId> jobs, CancellationToken cancel);
 
-    /// <summary>Cancels every task and live attempt of a job; returns how many tasks and which devices must be told.</summary>
-    Task<(int Tasks, IReadOnlyList<string> Devices)> CancelTasksAsync(JobId job, string reason, DateTimeOffset now, CancellationToken cancel);
+    /// <summary>Cancels every task (those without a row too) and live attempt of a job; returns the devices that must be told.</summary>
+    Task<IReadOnlyList<string>> CancelTasksAsync(JobId job, string reason, DateTimeOffset now, CancellationToken cancel);
 
     /// <summary>The job row under its lock, tracked; null when there is none.</summary>
     Task<Job?> LockJobAsync(JobId job, CancellationToken cancel);
@@ -86,6 +107,9 @@ public interface IJobQueue
     /// <summary>Open jobs that wait for this one.</summary>
     Task<IReadOnlyList<JobId>> OpenDependentsAsync(JobId job, CancellationToken cancel);
 }
+
+/// <summary>A job of the queue's window and its standing in it (without tasks).</summary>
+public sealed record OpenJob(Job Job, WaitingJob Standing);
 
 /// <summary>The device side of leases.</summary>
 public interface ILeaseDesk

@@ -25,10 +25,10 @@ public sealed record RunningAttempt
     public bool Uploading { get; init; }
 }
 
-/// <summary>A task with open slots.</summary>
+/// <summary>A task with open slots that may ask others to give way.</summary>
 /// <param name="Replicas">Devices its tier needs; where the pool has fewer it waits for them, and nobody is stopped for it.</param>
 /// <param name="Since">When the slots became open.</param>
-public sealed record WaitingTask(PlacementTask Task, int Priority, int Replicas, DateTimeOffset Since);
+public sealed record UrgentTask(PlacementTask Task, int Priority, int Replicas, DateTimeOffset Since);
 
 /// <summary>
 /// Which running attempts give way to waiting work of higher priority. A task that could start nowhere for <see cref="Patience"/> only because suitable devices
@@ -45,7 +45,7 @@ public static class Preemption
     /// <param name="running">Live attempts on these devices; those of too high a priority may be left out.</param>
     /// <returns>Attempts to give notice to; none that is under notice already.</returns>
     public static IReadOnlyList<RunningAttempt> Choose(
-        IReadOnlyList<WaitingTask> waiting, IReadOnlyList<PlacementDevice> devices, IReadOnlyList<RunningAttempt> running, DateTimeOffset now)
+        IReadOnlyList<UrgentTask> waiting, IReadOnlyList<PlacementDevice> devices, IReadOnlyList<RunningAttempt> running, DateTimeOffset now)
     {
         var places = devices.Select(d => new Place(d)).ToList();
         var byDevice = places.ToDictionary(p => p.Device.Id, StringComparer.Ordinal);
@@ -90,7 +90,7 @@ public static class Preemption
     }
 
     /// <summary>Stops the least on one of the devices; null when there is none where that would do.</summary>
-    private static Place? MakeRoom(List<Place> open, WaitingTask waits, List<RunningAttempt> chosen)
+    private static Place? MakeRoom(List<Place> open, UrgentTask waits, List<RunningAttempt> chosen)
     {
         Place? best = null;
         List<RunningAttempt>? least = null;
@@ -108,7 +108,7 @@ public static class Preemption
         return best;
     }
 
-    private static List<RunningAttempt>? Victims(Place place, WaitingTask waits)
+    private static List<RunningAttempt>? Victims(Place place, UrgentTask waits)
     {
         var (free, needs) = (place.Free, waits.Task.Needs);
         var left = place.Attempts.FindAll(a => a.Priority <= waits.Priority - PriorityGap);

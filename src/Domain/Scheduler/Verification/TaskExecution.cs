@@ -142,6 +142,23 @@ public sealed class TaskExecution(JobTask task, List<Attempt> attempts, JobTerms
         return Verify(audit: false, now);
     }
 
+    /// <summary>Whether it waits for as many results as it needs and for none more: then one slow device holds it up.</summary>
+    public bool MayBeCopied => !Task.Speculated && !Task.Audited && !Task.State.IsFinal() && Task.OpenSlots == 0 && Live > 0
+        && Live + attempts.Count(a => a.State == AttemptState.Reported) == Quorum.Agree;
+
+    /// <summary>
+    /// Opens one slot more for a task whose device is slow or unlikely to finish; one at a time. The first results that agree win, the rest is cut short, and the
+    /// requester pays once, because a task is paid by the mean of its winners.
+    /// </summary>
+    /// <returns>False when it may not be copied; nothing has changed then.</returns>
+    public bool Speculate(DateTimeOffset now)
+    {
+        if (!MayBeCopied)
+            return false;
+        Task.Speculate(now);
+        return true;
+    }
+
     private TaskOutcome Verify(bool audit, DateTimeOffset now)
     {
         var reported = attempts.Where(a => a.State == AttemptState.Reported).ToList();
@@ -151,7 +168,7 @@ public sealed class TaskExecution(JobTask task, List<Attempt> attempts, JobTerms
         switch (verdict)
         {
             case Verdict.Agreed when audit && agree == 1 && !Task.Audited:
-                Task.Audit(now);
+                Task.Audit(copyOut: Live + Task.OpenSlots > 0, now);
                 return TaskOutcome.Open.Instance;
             case Verdict.Agreed:
                 return Accept(reported, digest!, agree, now);
@@ -211,7 +228,11 @@ public sealed class TaskExecution(JobTask task, List<Attempt> attempts, JobTerms
 
     private TaskOutcome.Open Reopen(DateTimeOffset eligibleAt)
     {
-        Task.OpenSlot(eligibleAt);
+        // Where a copy is out or wanted, it takes the place of what was lost.
+        if (Task.Speculated && Live + Task.OpenSlots > 0)
+            Task.AdoptCopy();
+        else
+            Task.OpenSlot(eligibleAt);
         Advance();
         return TaskOutcome.Open.Instance;
     }
