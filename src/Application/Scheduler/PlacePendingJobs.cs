@@ -111,7 +111,9 @@ internal sealed class PlacePendingJobsHandler(
                 var suitable = devices.Where(d => HardFilter.Static(needs, d) is null).ToList();
                 seen[key] = found = (needs, suitable, suitable.FindAll(d => new FreeCapacity(d).Fits(needs)));
             }
-            if (found.Free.Count > 0)
+            // A tier that the pool cannot meet: certain only while no device has taken anything of it, see TierCanBeMet.
+            var unmet = job.StartedAt is null && found.Suitable.Count < job.Terms.Replicas;
+            if (found.Free.Count > 0 && !unmet)
                 placeable.Add(new Candidate(job, standing, found.Needs, found.Suitable, found.Free));
         }
         return placeable;

@@ -85,13 +85,13 @@ public sealed class LimitTests
     }
 
     [Test]
-    public async Task Jobs_that_fit_no_device_do_not_keep_others_from_being_looked_at()
+    public async Task Jobs_that_the_pool_cannot_run_do_not_keep_others_from_being_looked_at([Values(SlaTier.Bronze, SlaTier.Gold)] SlaTier tier)
     {
         await using var world = await QueueWorld.CreateAsync();
         var (anna, bert) = (await world.AccountAsync(), await world.AccountAsync());
         await world.DevicesAsync(anna, 1, 8);
         for (var i = 0; i < 300; i++)
-            await world.SubmitAsync(i % 2 == 0 ? anna : bert, 1, priority: 90, cores: 500);
+            await world.SubmitAsync(i % 2 == 0 ? anna : bert, 1, priority: 90, tier: tier, cores: tier == SlaTier.Gold ? 0.01 : 500);
         var small = await world.SubmitAsync(bert, 2, priority: 1);
         await world.PassAsync();
         Assert.That(await world.LeasesAsync(small.JobId), Has.Count.EqualTo(2));
