@@ -18,10 +18,13 @@ public static class Pricing
     public static long Task(int cpuMillicores, long memoryBytes, TierTerms terms, TimeSpan duration)
     {
         var milliseconds = Math.Max(1_000, (long)Math.Ceiling(duration.TotalMilliseconds));
-        var perHour = cpuMillicores * (decimal)MicroPerCoreHour / 1000m + memoryBytes * (decimal)MicroPerGibHour / Gib;
-        var micro = perHour * milliseconds * terms.PriceTenths / (3_600_000m * 10m);
+        var micro = MicroPerHour(cpuMillicores, memoryBytes, terms) * milliseconds / 3_600_000m;
         return Math.Max(1, (long)Math.Ceiling(micro));
     }
+
+    /// <summary>Micro-credits for an hour of one task, all its replicas together.</summary>
+    public static decimal MicroPerHour(int cpuMillicores, long memoryBytes, TierTerms terms) =>
+        (cpuMillicores * (decimal)MicroPerCoreHour / 1000m + memoryBytes * (decimal)MicroPerGibHour / Gib) * terms.PriceTenths / 10m;
 
     /// <summary>Micro-credits set aside for one task: its quote × 1.1, rounded up.</summary>
     public static long Hold(long taskQuote) => (long)Math.Ceiling(taskQuote * HoldMargin);

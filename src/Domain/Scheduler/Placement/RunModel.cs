@@ -54,6 +54,15 @@ public static class RunModel
         return spread <= 0 ? (medianSeconds <= limitSeconds ? 1 : 0) : NormalCdf(Math.Log(limitSeconds / medianSeconds) / spread);
     }
 
+    /// <summary>E[min(run, limit)] of a log-normal run time with this median and spread: what is metered of a run that is ended or capped at the limit.</summary>
+    public static double ExpectedSeconds(double medianSeconds, double spread, double limitSeconds)
+    {
+        if (spread <= 0)
+            return Math.Min(medianSeconds, limitSeconds);
+        var z = Math.Log(limitSeconds / medianSeconds) / spread;
+        return medianSeconds * Math.Exp(spread * spread / 2) * NormalCdf(z - spread) + limitSeconds * (1 - NormalCdf(z));
+    }
+
     /// <summary>Φ, by Abramowitz and Stegun 7.1.26 for erf: absolute error below 1.5e-7.</summary>
     public static double NormalCdf(double z)
     {
