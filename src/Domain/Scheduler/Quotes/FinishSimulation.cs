@@ -103,6 +103,9 @@ internal sealed class FinishSimulation
         private readonly int[] _waiting = new int[simulation._problem.Retries + 1];
         private int _waitingTotal;
         private int _unfinished;
+
+        /// <summary>Runs per second of the seats that are taken, for the bulk.</summary>
+        private double _rate;
         private bool _failed;
         private double? _spareNormal;
 
@@ -153,15 +156,9 @@ internal sealed class FinishSimulation
                     _failed = true;
                     return now;
                 }
-                var rate = 0.0;
-                foreach (var seat in seats)
-                {
-                    if (seat.Device >= 0)
-                        rate += seat.BulkShare * seat.Slots / (_model.Devices[seat.Device].EffectiveSeconds * factor);
-                }
-                if (!_queue.TryPeek(out var next, out var at) || now + left / rate <= at)
-                    return now + left / rate;
-                left -= rate * (at - now);
+                if (!_queue.TryPeek(out var next, out var at) || now + left / _rate <= at)
+                    return now + left / _rate;
+                left -= _rate * (at - now);
                 now = at;
                 _queue.Dequeue();
                 // What a device loses when it leaves is in its effective run time already.
@@ -246,6 +243,7 @@ internal sealed class FinishSimulation
                 }
             }
             _spares.Enqueue(seat.Device, now + simulation.HazardOf(seat.Device).MeanAbsence * -Math.Log(random.NextUnit()));
+            _rate = Math.Max(0, _rate - RateOf(seat));
             (seat.Device, seat.Free, seat.Generation) = (-1, 0, seat.Generation + 1);
             _spares.TryDequeue(out var successor, out var ready);
             _queue.Enqueue(new Happening(Kind.Comes, next.Seat, successor, 0, false), Math.Max(lossSeen, ready));
@@ -254,10 +252,13 @@ internal sealed class FinishSimulation
         private void Sit(int s, int device, double now)
         {
             (seats[s].Device, seats[s].Free) = (device, Math.Min(seats[s].Slots, _model.Devices[device].Room));
+            _rate += RateOf(seats[s]);
             var leaves = simulation.HazardOf(device).Next(now, -Math.Log(random.NextUnit()));
             if (double.IsFinite(leaves))
                 _queue.Enqueue(new Happening(Kind.Leaves, s, 0, 0, false), leaves);
         }
+
+        private double RateOf(Seat seat) => seat.BulkShare * Math.Min(seat.Slots, _model.Devices[seat.Device].Room) / (_model.Devices[seat.Device].EffectiveSeconds * factor);
 
         private void Fill(int s, double now, bool midway = false)
         {
