@@ -52,7 +52,7 @@ internal sealed class PlacePendingJobsHandler(
             [.. InOrderOfService(claimed, placeable).Take(SchedulerOptions.PassSize).Select(e => Describe(e, jobs[e.Task.JobId], needs[e.Task.JobId], owners))
                 .Where(t => TierCanBeMet(t, jobs[t.Key.Job].Terms.Replicas, suitable[t.Key.Job]))],
             devices);
-        var outcome = engine.Place(problem);
+        var outcome = engine.Place(problem, cancellationToken);
 
         foreach (var assignment in outcome.Assignments)
         {

@@ -18,12 +18,11 @@ public static class Pricing
     public static long Task(int cpuMillicores, long memoryBytes, TierTerms terms, TimeSpan duration)
     {
         var milliseconds = Math.Max(1_000, (long)Math.Ceiling(duration.TotalMilliseconds));
-        var micro = MicroPerHour(cpuMillicores, memoryBytes, terms) * milliseconds / 3_600_000m;
-        return Math.Max(1, (long)Math.Ceiling(micro));
+        return Math.Max(1, (long)Math.Ceiling(PerHour(cpuMillicores, memoryBytes, terms) * milliseconds / 3_600_000m));
     }
 
-    /// <summary>Micro-credits for an hour of one task, all its replicas together.</summary>
-    public static decimal MicroPerHour(int cpuMillicores, long memoryBytes, TierTerms terms) =>
+    /// <summary>Micro-credits for one task and hour.</summary>
+    public static decimal PerHour(int cpuMillicores, long memoryBytes, TierTerms terms) =>
         (cpuMillicores * (decimal)MicroPerCoreHour / 1000m + memoryBytes * (decimal)MicroPerGibHour / Gib) * terms.PriceTenths / 10m;
 
     /// <summary>Micro-credits set aside for one task: its quote × 1.1, rounded up.</summary>

@@ -80,7 +80,7 @@ internal sealed class FinishSimulation
         var (ends, failures) = (new double[trials], 0);
         for (var trial = 0; trial < trials; trial++)
         {
-            var factor = Math.Exp(_problem.Runs.JobSpread * PlanModel.NormalQuantile((trial + random.NextUnit()) / trials));
+            var factor = Math.Exp(_problem.Runs.JobSpread * RunModel.NormalQuantile((trial + random.NextUnit()) / trials));
             var (end, failed) = new Trial(this, seats, spares, random, factor, mostHappenings).Run(detail);
             ends[trial] = end;
             failures += failed ? 1 : 0;

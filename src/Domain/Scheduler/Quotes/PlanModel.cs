@@ -55,7 +55,7 @@ internal sealed class PlanModel : IEvolutionProblem<int>
         var within = Math.Max(LeastSuccess, RunModel.WithinProbability(wall, median, runs.Spread));
         // A run that is lost was half done on average; one that reaches the wall limit took all of it.
         var runsPerResult = (1 + (1 / stays - 1) / 2) / within;
-        var perHour = (double)Pricing.MicroPerHour(problem.Needs.CpuMillicores, problem.Needs.MemoryBytes, problem.Terms);
+        var perHour = (double)Pricing.PerHour(problem.Needs.CpuMillicores, problem.Needs.MemoryBytes, problem.Terms);
         var task = new PlacementTask { Key = default, Needs = problem.Needs, Spread = runs.Spread, Deadline = problem.Deadline, WallLimit = problem.WallLimit };
         return new PlanDevice(
             device, room, wait, median, (expected + runs.OverheadSeconds) * runsPerResult, Math.Min(wall, median * Math.Exp(Z95 * runs.Spread)),
@@ -156,19 +156,7 @@ internal sealed class PlanModel : IEvolutionProblem<int>
     {
         var factors = new double[most];
         for (var n = 1; n <= most; n++)
-            factors[n - 1] = Math.Exp(spread * NormalQuantile((n - 0.375) / (n + 0.25)));
+            factors[n - 1] = Math.Exp(spread * RunModel.NormalQuantile((n - 0.375) / (n + 0.25)));
         return factors;
-    }
-
-    /// <summary>Φ⁻¹ by bisection; the probability is inside (0, 1).</summary>
-    public static double NormalQuantile(double probability)
-    {
-        var (low, high) = (-6.0, 6.0);
-        for (var i = 0; i < 40; i++)
-        {
-            var middle = (low + high) / 2;
-            (low, high) = RunModel.NormalCdf(middle) < probability ? (middle, high) : (low, middle);
-        }
-        return (low + high) / 2;
     }
 }

@@ -156,7 +156,7 @@ public static class QuotePlanner
         var used = Enumerable.Range(0, genes.Length).Where(i => genes[i] > 0).ToList();
         var cap = used.Max(i => model.Devices[i].ChargedSeconds);
         var price = Pricing.Task(needs.CpuMillicores, needs.MemoryBytes, problem.Terms, TimeSpan.FromSeconds(cap));
-        var perHour = (double)Pricing.MicroPerHour(needs.CpuMillicores, needs.MemoryBytes, problem.Terms);
+        var perHour = (double)Pricing.PerHour(needs.CpuMillicores, needs.MemoryBytes, problem.Terms);
         var (charge, shares) = (0.0, 0.0);
         foreach (var i in used)
         {

@@ -72,6 +72,9 @@ public sealed record QuotePlan
     /// <summary>Seconds until the first of its devices can start.</summary>
     public required double WaitSeconds { get; init; }
 
+    /// <summary>A moment so many seconds after another; null where the calendar does not reach.</summary>
+    public static DateTimeOffset? After(DateTimeOffset from, double seconds) => seconds < (DateTimeOffset.MaxValue - from).TotalSeconds ? from.AddSeconds(seconds) : null;
+
     /// <summary>How many runs at a time each device of the plan takes.</summary>
     public required IReadOnlyDictionary<string, int> Slots { get; init; }
 }
