@@ -262,6 +262,10 @@ CREATE TABLE scheduler.jobs (
     started_at timestamp with time zone,
     finished_at timestamp with time zone,
     sla_met boolean,
+    plan text NOT NULL,
+    quote_id uuid,
+    quoted_p95_at timestamp with time zone,
+    within_quote boolean,
     CONSTRAINT jobs_check CHECK ((((tasks_succeeded + tasks_failed) + tasks_cancelled) <= task_count)),
     CONSTRAINT jobs_dependencies_left_check CHECK ((dependencies_left >= 0)),
     CONSTRAINT jobs_task_count_check CHECK (((task_count >= 1) AND (task_count <= 1000000)))
@@ -272,6 +276,32 @@ COMMENT ON TABLE scheduler.jobs IS 'What requesters asked for; task counters are
 COMMENT ON COLUMN scheduler.jobs.specification IS 'Payload, inputs and output globs exactly as agents get them';
 
 COMMENT ON COLUMN scheduler.jobs.quote_micro IS 'Micro-credits for the whole job; the hold is each task''s quote × 1.1';
+
+COMMENT ON COLUMN scheduler.jobs.plan IS 'The trade-off that was bought; where none was named, the one its tier stands for';
+
+COMMENT ON COLUMN scheduler.jobs.quote_id IS 'The quote named by the submit; null: none. Its price is quote_micro, and the hold is just that';
+
+COMMENT ON COLUMN scheduler.jobs.quoted_p95_at IS 'When the job was quoted to have ended with 95 % probability';
+
+COMMENT ON COLUMN scheduler.jobs.within_quote IS 'Whether it had; null: no quote, not ended, or ended early by other means';
+
+CREATE TABLE scheduler.quotes (
+    id uuid NOT NULL,
+    account_id uuid NOT NULL,
+    request jsonb NOT NULL,
+    plans jsonb NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    job_id uuid
+);
+
+COMMENT ON TABLE scheduler.quotes IS 'Plans with guaranteed prices that a submit may name for a minute; forgotten after a day';
+
+COMMENT ON COLUMN scheduler.quotes.request IS 'Digest of each field of the quoted request, defaults filled in: tells what differs in a submit';
+
+COMMENT ON COLUMN scheduler.quotes.plans IS 'The front and its named plans, or why there is none';
+
+COMMENT ON COLUMN scheduler.quotes.job_id IS 'The job that was submitted under it; a quote is good for one';
 
 CREATE TABLE scheduler.tasks (
     job_id uuid NOT NULL,
@@ -499,6 +529,9 @@ ALTER TABLE ONLY scheduler.job_dependencies
 ALTER TABLE ONLY scheduler.jobs
     ADD CONSTRAINT jobs_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY scheduler.quotes
+    ADD CONSTRAINT quotes_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY scheduler.tasks
     ADD CONSTRAINT tasks_pkey PRIMARY KEY (job_id, index);
 
@@ -555,6 +588,10 @@ CREATE INDEX jobs_account ON scheduler.jobs USING btree (account_id, id);
 
 CREATE INDEX jobs_open ON scheduler.jobs USING btree (priority DESC, submitted_at, id) WHERE (state = ANY (ARRAY['Admitted'::text, 'Running'::text, 'Paused'::text]));
 
+CREATE INDEX jobs_within_quote ON scheduler.jobs USING btree (finished_at) WHERE (within_quote IS NOT NULL);
+
+CREATE INDEX quotes_expires_at ON scheduler.quotes USING btree (expires_at);
+
 CREATE INDEX tasks_open ON scheduler.tasks USING btree (job_id, index) WHERE (open_slots > 0);
 
 CREATE INDEX holds_open ON tokenomics.holds USING btree (owner) WHERE (state = 'Open'::text);
@@ -603,6 +640,9 @@ ALTER TABLE ONLY scheduler.job_dependencies
 
 ALTER TABLE ONLY scheduler.jobs
     ADD CONSTRAINT jobs_account_id_fkey FOREIGN KEY (account_id) REFERENCES identity.accounts(id);
+
+ALTER TABLE ONLY scheduler.quotes
+    ADD CONSTRAINT quotes_account_id_fkey FOREIGN KEY (account_id) REFERENCES identity.accounts(id);
 
 ALTER TABLE ONLY scheduler.tasks
     ADD CONSTRAINT tasks_job_id_fkey FOREIGN KEY (job_id) REFERENCES scheduler.jobs(id);

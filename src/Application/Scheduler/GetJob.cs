@@ -4,7 +4,6 @@ using FogCompute.Application.Common.Security;
 using FogCompute.Application.Scheduler.Contracts;
 using FogCompute.Domain.Common;
 using FogCompute.Domain.Scheduler;
-using FogCompute.Domain.Scheduler.Placement;
 using FogCompute.Protocol;
 using Microsoft.EntityFrameworkCore;
 
@@ -27,7 +26,7 @@ public sealed record JobDetail : JobItem
     public required JobCost Cost { get; init; }
 
     /// <summary>The trade-off that placement makes for it.</summary>
-    public required PlanKind Plan { get; init; }
+    public required string Plan { get; init; }
 
     /// <summary>When it was quoted to have ended with 95 % probability; null without a quote.</summary>
     public DateTimeOffset? QuotedP95At { get; init; }
@@ -101,7 +100,7 @@ internal sealed class GetJobHandler(ISchedulerDb db, IJobInsight insight, Caller
             Logs = [.. LastLines(attempts)],
             Tasks = await insight.CountTasksAsync(job, cancellationToken),
             Cost = new JobCost(Pricing.Credits(job.QuoteMicro), Pricing.Credits(job.HoldMicro), Pricing.Credits(job.ChargedMicro)),
-            Plan = job.Plan, QuotedP95At = job.QuotedP95At, WithinQuote = job.WithinQuote,
+            Plan = JobWords.Word(job.Plan), QuotedP95At = job.QuotedP95At, WithinQuote = job.WithinQuote,
             Attempts = [.. attempts.Select(AttemptItems.Of)],
             Result = job.TaskCount == 1 && attempts.Find(a => a.State == AttemptState.Accepted) is { } accepted ? AttemptItems.ResultOf(accepted) : null,
             Why = job.State.IsOpen() ? await insight.ExplainAsync(job, now, cancellationToken) : null,

@@ -44,7 +44,7 @@ public sealed record JobQuote
     public required IReadOnlyList<QuotedPlan> Plans { get; init; }
 
     /// <summary>The plan that a submit gets which names none; null: there is none.</summary>
-    public PlanKind? Recommended { get; init; }
+    public string? Recommended { get; init; }
 
     /// <summary>The whole front, by finish.</summary>
     public required IReadOnlyList<QuotedPoint> Front { get; init; }
@@ -62,8 +62,8 @@ public sealed record JobQuote
     {
         QuoteId = quote.Id, ExpiresAt = quote.ExpiresAt, JobId = quote.Job?.Value, Tasks = quote.Content.Tasks, Replicas = quote.Content.Replicas,
         Plans = [.. quote.Content.Plans.Select(p => QuotedPlan.Of(p, quote.CreatedAt))],
-        Recommended = quote.Content.Plans.Count > 0 ? PlanKind.Knee : null,
-        Front = [.. quote.Content.Front.Select(p => new QuotedPoint(Math.Round(p.FinishSeconds, 3), Pricing.Credits((long)Math.Ceiling(p.CostMicro)), Math.Round(p.Joules, 3), Math.Round(p.Risk, 6), p.Names))],
+        Recommended = quote.Content.Plans.Count > 0 ? JobWords.Word(PlanKind.Knee) : null,
+        Front = [.. quote.Content.Front.Select(p => new QuotedPoint(Math.Round(p.FinishSeconds, 3), Pricing.Credits((long)Math.Ceiling(p.CostMicro)), Math.Round(p.Joules, 3), Math.Round(p.Risk, 6), JobWords.Words(p.Names)))],
         Reasons = quote.Content.Reasons,
         Basis = new QuoteBasis(quote.Content.Runs.Runs, Math.Round(Math.Exp(quote.Content.Runs.Bias), 4), Math.Round(quote.Content.Runs.Spread, 4)),
         Calibration = calibration,
@@ -73,10 +73,10 @@ public sealed record JobQuote
 public sealed record QuotedPlan
 {
     /// <summary>What a submit calls it: its first name.</summary>
-    public required PlanKind Plan { get; init; }
+    public required string Plan { get; init; }
 
     /// <summary>Every wish that it answers best.</summary>
-    public required IReadOnlyList<PlanKind> Names { get; init; }
+    public required IReadOnlyList<string> Names { get; init; }
 
     /// <summary>Credits, the most that is charged for the whole job. Guaranteed, and what is held.</summary>
     public required decimal Price { get; init; }
@@ -100,7 +100,7 @@ public sealed record QuotedPlan
 
     internal static QuotedPlan Of(QuotePlan plan, DateTimeOffset from) => new()
     {
-        Plan = plan.Names[0], Names = plan.Names, Price = Pricing.Credits(plan.PriceMicro), ExpectedCharge = Pricing.Credits(plan.ExpectedChargeMicro),
+        Plan = JobWords.Word(plan.Names[0]), Names = JobWords.Words(plan.Names), Price = Pricing.Credits(plan.PriceMicro), ExpectedCharge = Pricing.Credits(plan.ExpectedChargeMicro),
         Finish = new QuotedFinish(Math.Round(plan.P50Seconds, 3), Math.Round(plan.P95Seconds, 3), QuotePlan.After(from, plan.P50Seconds), QuotePlan.After(from, plan.P95Seconds)),
         FailureRisk = Math.Round(plan.FailureRisk, 6), EnergyJoules = Math.Round(plan.Joules, 3), Devices = plan.Slots.Count, Slots = plan.Slots.Values.Sum(), WaitSeconds = Math.Round(plan.WaitSeconds, 3),
     };
@@ -110,7 +110,7 @@ public sealed record QuotedPlan
 public sealed record QuotedFinish(double P50Seconds, double P95Seconds, DateTimeOffset? P50, DateTimeOffset? P95);
 
 /// <param name="Risk">Mean probability that a run does not end well, 0–1.</param>
-public sealed record QuotedPoint(double FinishSeconds, decimal CostCredits, double EnergyJoules, double Risk, IReadOnlyList<PlanKind> Names);
+public sealed record QuotedPoint(double FinishSeconds, decimal CostCredits, double EnergyJoules, double Risk, IReadOnlyList<string> Names);
 
 /// <param name="FinishedRuns">Finished runs that estimates were corrected by; 0: none, estimates are taken as they are.</param>
 /// <param name="RunTimeFactor">Median run time relative to the estimate.</param>
@@ -139,7 +139,9 @@ internal sealed class QuoteJobHandler(
 {
     public async Task<JobQuote> Handle(QuoteJobCommand command, CancellationToken cancellationToken)
     {
-        var now = time.GetUtcNow();
+        // To the microsecond, as the database keeps it: what is answered now is what is read again.
+        var clock = time.GetUtcNow();
+        var now = clock.AddTicks(-(clock.Ticks % TimeSpan.TicksPerMicrosecond));
         var draft = await new JobDrafts(db, queue, artifacts, context).MakeAsync(command.Job, DependencyLock.None, cancellationToken);
         // As a submit would make it; what it refuses for another reason than the price, a quote refuses.
         var job = Job.Submit(draft.Request with { MaxPriceMicro = null }, draft.DependenciesLeft, now);

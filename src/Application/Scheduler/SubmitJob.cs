@@ -121,7 +121,7 @@ public sealed record SubmitJobResult
     public required decimal Held { get; init; }
 
     /// <summary>The trade-off that placement makes.</summary>
-    public required PlanKind Plan { get; init; }
+    public required string Plan { get; init; }
 
     /// <summary>When the job has ended with 95 % probability, as its quote said; null without one.</summary>
     public DateTimeOffset? QuotedP95At { get; init; }
@@ -281,7 +281,7 @@ internal sealed class SubmitJobHandler(
         {
             JobId = job.Id.Value, Status = JobWords.Status(job.State), Sla = JobWords.Tier(job.SlaTier),
             EstimatedStartTime = await StartEstimate.ForAsync(job, pool, now, cancellationToken),
-            Quote = Pricing.Credits(job.QuoteMicro), Held = Pricing.Credits(job.HoldMicro), Plan = job.Plan, QuotedP95At = job.QuotedP95At, Notes = [.. Notes(job)],
+            Quote = Pricing.Credits(job.QuoteMicro), Held = Pricing.Credits(job.HoldMicro), Plan = JobWords.Word(job.Plan), QuotedP95At = job.QuotedP95At, Notes = [.. Notes(job)],
         };
     }
 

@@ -179,7 +179,7 @@ internal static class InputTable
 
     /// <summary>The same body; what names a quote means nothing in it.</summary>
     public static readonly IReadOnlyList<Field> QuoteJob =
-        [.. SubmitJob.Select(f => f.Path is "quote_id" or "plan" ? f.Refusing(new Wrong("of a submit", f.Path == "plan" ? "\"fast\"" : "\"0190f7a0-0000-7000-8000-000000000002\"", Says: "means nothing to a quote")) with { Right = [] } : f)];
+        [.. SubmitJob.Select(f => f.Path is "quote_id" or "plan" ? f.Refusing(new Wrong("of a submit", f.Path == "plan" ? "\"fast\"" : "\"0190f7a0-0000-7000-8000-000000000002\"", At: f.Path, Says: "means nothing to a quote")) with { Right = [] } : f)];
 
     public static readonly IReadOnlyList<Field> RegisterDevice =
     [

@@ -223,3 +223,35 @@ public sealed class QuotePlannerTests
         Assert.That(Plan(Problem([half], 4)).Plans.Single().Slots, Is.EquivalentTo(new Dictionary<string, int> { ["a"] = 1 }));
     }
 }
+
+public sealed class RunModelTests
+{
+    [TestCase(0.05)]
+    [TestCase(0.5)]
+    [TestCase(0.95)]
+    [TestCase(0.9999)]
+    public void A_quantile_is_where_the_distribution_function_says(double probability) =>
+        Assert.That(RunModel.NormalCdf(RunModel.NormalQuantile(probability)), Is.EqualTo(probability).Within(1e-6));
+
+    [Test]
+    public void What_is_left_of_a_run_shrinks_while_it_is_on_time_and_never_ends_by_itself()
+    {
+        Assert.That(RunModel.RemainingSeconds(100, 0.5, 0), Is.EqualTo(100));
+        Assert.That(RunModel.RemainingSeconds(100, 0.5, 50), Is.InRange(50, 60), "it has not ended early, which half of the runs could have");
+        Assert.That(RunModel.RemainingSeconds(100, 0.5, 400), Is.Positive);
+        Assert.That(RunModel.RemainingSeconds(100, 0, 30), Is.EqualTo(70));
+    }
+
+    [Test]
+    public void The_expected_time_of_a_capped_run_is_what_sampling_gives()
+    {
+        var random = new Random(3);
+        double Normal() => Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
+        foreach (var limit in new[] { 50.0, 100, 1e6 })
+        {
+            var mean = Enumerable.Range(0, 200_000).Average(_ => Math.Min(limit, 100 * Math.Exp(0.5 * Normal())));
+            Assert.That(RunModel.ExpectedSeconds(100, 0.5, limit), Is.EqualTo(mean).Within(1).Percent);
+        }
+        Assert.That(RunModel.ExpectedSeconds(100, 0, 50), Is.EqualTo(50));
+    }
+}
