@@ -50,12 +50,12 @@ internal sealed class FinishSimulation
         public required double BulkShare { get; init; }
 
         /// <summary>Device that sits here, −1 while nobody does.</summary>
-        public int Device { get; set; } = -1;
-        public int Generation { get; set; }
-        public int Free { get; set; }
+        public int Device { get; internal set; } = -1;
+        public int Generation { get; internal set; }
+        public int Free { get; internal set; }
 
         /// <summary>Runs it may still start: replicas of one task never share a device.</summary>
-        public long Quota { get; set; }
+        public long Quota { get; internal set; }
 
         /// <summary>Running now, by failures of their task so far.</summary>
         public required int[] Running { get; init; }
