@@ -28,6 +28,18 @@ public sealed class SchedulerController(IDispatcher dispatcher) : ControllerBase
         return Created($"/api/scheduler/jobs/{job.JobId}", job);
     }
 
+    /// <remarks>The body is that of a submit, without quote_id and plan.</remarks>
+    [HttpPost("quotes")]
+    [ProducesResponseType<JobQuote>(201)]
+    public async Task<IActionResult> QuoteJob([FromBody] SubmitJobCommand job, CancellationToken cancel)
+    {
+        var quote = await dispatcher.SendAsync(new QuoteJobCommand { Job = job }, cancel);
+        return Created($"/api/scheduler/quotes/{quote.QuoteId}", quote);
+    }
+
+    [HttpGet("quotes/{id:guid}")]
+    public Task<JobQuote> GetQuote(Guid id, CancellationToken cancel) => dispatcher.SendAsync(new GetQuoteQuery(id), cancel);
+
     [HttpGet("jobs/{id:guid}")]
     public Task<JobDetail> GetJob(Guid id, CancellationToken cancel) => dispatcher.SendAsync(new GetJobQuery(id), cancel);
 

@@ -9,6 +9,7 @@ public static class Examples
     public static readonly IReadOnlyDictionary<string, string> Bodies = new Dictionary<string, string>(StringComparer.Ordinal)
     {
         ["SubmitJob"] = """{ "name": "test-job", "sla_tier": "gold", "cpu_required": 4.0, "memory_required": 8192 }""",
+        ["QuoteJob"] = """{ "name": "test-array", "sla_tier": "silver", "cpu_required": 1.0, "memory_required": 512, "duration_estimate": 2, "array": { "count": 100 } }""",
         ["ChangeJobStatus"] = """{ "status": "pause" }""",
         ["RegisterDevice"] = """{ "device_id": "lab-pc-7", "device_type": "desktop", "cpu_cores": 8, "memory_mb": 16384, "battery_percent": 100, "is_charging": true }""",
         ["HeartbeatDevice"] = """{ "battery": 87, "is_charging": false }""",

@@ -25,6 +25,15 @@ public sealed record JobDetail : JobItem
     public required TaskCounts Tasks { get; init; }
     public required JobCost Cost { get; init; }
 
+    /// <summary>The trade-off that placement makes for it.</summary>
+    public required string Plan { get; init; }
+
+    /// <summary>When it was quoted to have ended with 95 % probability; null without a quote.</summary>
+    public DateTimeOffset? QuotedP95At { get; init; }
+
+    /// <summary>Whether it had; null: no quote, not ended, or ended before that without having completed.</summary>
+    public bool? WithinQuote { get; init; }
+
     /// <summary>The newest attempts, at most 200.</summary>
     public required IReadOnlyList<AttemptItem> Attempts { get; init; }
 
@@ -91,6 +100,7 @@ internal sealed class GetJobHandler(ISchedulerDb db, IJobInsight insight, Caller
             Logs = [.. LastLines(attempts)],
             Tasks = await insight.CountTasksAsync(job, cancellationToken),
             Cost = new JobCost(Pricing.Credits(job.QuoteMicro), Pricing.Credits(job.HoldMicro), Pricing.Credits(job.ChargedMicro)),
+            Plan = JobWords.Word(job.Plan), QuotedP95At = job.QuotedP95At, WithinQuote = job.WithinQuote,
             Attempts = [.. attempts.Select(AttemptItems.Of)],
             Result = job.TaskCount == 1 && attempts.Find(a => a.State == AttemptState.Accepted) is { } accepted ? AttemptItems.ResultOf(accepted) : null,
             Why = job.State.IsOpen() ? await insight.ExplainAsync(job, now, cancellationToken) : null,

@@ -40,6 +40,15 @@ public sealed record WhyChange(string Code, string Message, int? Devices);
 
 public sealed record WhyReason(string Code, string Message, int? Count);
 
+/// <summary>Reasons that both a job and a quote can have.</summary>
+internal static class WhyReasons
+{
+    public static readonly WhyReason NoDevices = new WhyReason("no_devices", "The pool has no devices. Start one with 'fog node start'.", 0);
+
+    public static WhyReason TierUnmet(Job job, int suitable) =>
+        new WhyReason("tier_unmet", $"The {JobWords.Tier(job.SlaTier)} tier needs {job.Terms.Replicas} device(s) that satisfy every rule; the pool has {suitable}.", job.Terms.Replicas - suitable);
+}
+
 /// <param name="Eligible">Devices that could take its next task this moment.</param>
 /// <param name="Refused">How many devices the first broken rule of each kind refuses.</param>
 public sealed record WhyDevices(int Total, int Eligible, IReadOnlyDictionary<string, int> Refused);
@@ -109,12 +118,10 @@ internal sealed class JobInsight(IQueueFigures figures, IPlacementPool pool, Sch
         if (open.EligibleAt > now)
             reasons.Add(new("retry_backoff", $"Its next task failed before ({open.LastReason ?? "unknown"}) and is tried again at {open.EligibleAt:HH:mm:ss} UTC.", null));
         if (devices.Count == 0)
-            reasons.Add(new("no_devices", "The pool has no devices. Start one with 'fog node start'.", 0));
+            reasons.Add(WhyReasons.NoDevices);
         var suitable = devices.Count(d => HardFilter.Static(needs, d) is null);
         if (devices.Count > 0 && suitable < job.Terms.Replicas)
-        {
-            reasons.Add(new("tier_unmet", $"The {JobWords.Tier(job.SlaTier)} tier needs {job.Terms.Replicas} device(s) that satisfy every rule; the pool has {suitable}.", job.Terms.Replicas - suitable));
-        }
+            reasons.Add(WhyReasons.TierUnmet(job, suitable));
         reasons.AddRange(byRule.Select(rule => new WhyReason(rule.Key, RefusalText(rule.Key, rule.Value, needs), rule.Value)));
         if (ahead > 0)
             reasons.Add(new("queued_behind", $"{ahead} job(s) are served before it.", ahead));
@@ -200,7 +207,7 @@ internal sealed class JobInsight(IQueueFigures figures, IPlacementPool pool, Sch
         JobId = job.Id.Value, State = JobWords.Status(job.State), Summary = summary, Reasons = reasons, QueuePosition = position, Ahead = ahead, Devices = devices, Changes = changes ?? [],
     };
 
-    private static string RefusalText(string code, int count, Requirements needs) => code switch
+    internal static string RefusalText(string code, int count, Requirements needs) => code switch
     {
         Refusals.Cpu => $"{count} device(s) have fewer than {needs.CpuMillicores / 1000.0:0.##} cores.",
         Refusals.Memory => $"{count} device(s) have less than {needs.MemoryBytes / (double)(1 << 20):0} MiB of memory.",

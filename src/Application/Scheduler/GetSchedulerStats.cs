@@ -35,6 +35,9 @@ public sealed record SchedulerStats
     public required NsgaFigures Nsga { get; init; }
     public required TierFigures Sla { get; init; }
     public required PerformanceFigures Performance { get; init; }
+
+    /// <summary>How well quotes were kept; null before the first job that tells.</summary>
+    public QuoteCalibration? Calibration { get; init; }
 }
 
 public sealed record TierShares(double? Platinum, double? Gold, double? Silver, double? Bronze);
@@ -68,7 +71,7 @@ public interface ISchedulerFigures
 public sealed record SchedulerCounts(
     IReadOnlyDictionary<JobState, int> Jobs, int OpenSlots, double AvgWaitSeconds, IReadOnlyDictionary<SlaTier, (int Finished, int Met)> Tiers, long QuotedMicro, long ChargedMicro);
 
-internal sealed class GetSchedulerStatsHandler(ISchedulerFigures figures, IPlacementPool pool, IPassLog searches, PlacementHistory history, TimeProvider time)
+internal sealed class GetSchedulerStatsHandler(ISchedulerFigures figures, IPlacementPool pool, IPassLog searches, PlacementHistory history, IQuotes quotes, TimeProvider time)
     : IQueryHandler<GetSchedulerStatsQuery, SchedulerStats>
 {
     public async Task<SchedulerStats> Handle(GetSchedulerStatsQuery query, CancellationToken cancellationToken)
@@ -96,6 +99,7 @@ internal sealed class GetSchedulerStatsHandler(ISchedulerFigures figures, IPlace
             Performance = new PerformanceFigures(
                 passes.Count == 0 ? null : Math.Round(passes.Average(p => p.Took.TotalSeconds), 6), utilization.Cpu,
                 counts.QuotedMicro == 0 ? null : Math.Round(100.0 * counts.ChargedMicro / counts.QuotedMicro, 2)),
+            Calibration = await quotes.CalibrationAsync(cancellationToken),
         };
     }
 

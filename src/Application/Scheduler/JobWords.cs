@@ -33,4 +33,6 @@ public static class JobWords
 
     /// <summary>snake_case of an enum member.</summary>
     public static string Word<T>(T value) where T : struct, Enum => System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
+
+    public static IReadOnlyList<string> Words<T>(IEnumerable<T> values) where T : struct, Enum => [.. values.Select(Word)];
 }

@@ -144,18 +144,9 @@ internal sealed class PlacePendingJobsHandler(
             UsedOwners = used.Count == 0 ? NoOwners : used.Where(owners.ContainsKey).Select(d => owners[d]).ToHashSet(),
             PreferDistinctOwners = job.Terms.PreferDistinctOwners, RequireDistinctOwners = options.RequireDistinctOwners,
             Estimate = job.ExpectedRun, Deadline = job.Deadline, WallLimit = TimeSpan.FromSeconds(job.WallSeconds),
-            MicroPerHour = (double)Pricing.PerHour(job.CpuMillicores, job.MemoryBytes, job.Terms), Plan = PlanOf(job.SlaTier),
+            MicroPerHour = (double)Pricing.PerHour(job.CpuMillicores, job.MemoryBytes, job.Terms), Plan = job.Plan,
         };
     }
-
-    /// <summary>A tier is a named point on the front.</summary>
-    private static PlanKind PlanOf(SlaTier tier) => tier switch
-    {
-        SlaTier.Bronze => PlanKind.Cheap,
-        SlaTier.Gold => PlanKind.Safe,
-        SlaTier.Platinum => PlanKind.Fast,
-        _ => PlanKind.Knee,
-    };
 
     private static PlacementPassDetail Detail(PlacementProblem problem, PlacementOutcome outcome, PlacementSearch search, DateTimeOffset now, TimeSpan took) => new()
     {

@@ -33,6 +33,9 @@ public sealed record SchedulerOptions
     public TimeSpan Silence => TimeSpan.FromSeconds(DeviceSilenceSeconds);
     public TimeSpan Lease => TimeSpan.FromSeconds(LeaseSeconds);
 
+    /// <summary>How long a quote is good.</summary>
+    public static readonly TimeSpan QuoteLife = TimeSpan.FromSeconds(60);
+
     /// <summary>Tasks looked at in one placement pass.</summary>
     public const int PassSize = 512;
 

@@ -1,5 +1,4 @@
 using System.Linq.Expressions;
-using System.Text.Json;
 using System.Text.Json.Serialization;
 using FluentValidation;
 using FogCompute.Application.Artifacts.Contracts;
@@ -9,11 +8,10 @@ using FogCompute.Application.Common.Security;
 using FogCompute.Application.IdleCompute.Contracts;
 using FogCompute.Application.Scheduler.Contracts;
 using FogCompute.Application.Scheduler.Events;
-using FogCompute.Domain.Artifacts;
 using FogCompute.Domain.Common;
 using FogCompute.Domain.Scheduler;
+using FogCompute.Domain.Scheduler.Placement;
 using FogCompute.Protocol;
-using Microsoft.EntityFrameworkCore;
 
 namespace FogCompute.Application.Scheduler;
 
@@ -79,6 +77,12 @@ public sealed record SubmitJobCommand : ICommand<SubmitJobResult>, IIdempotentCo
     /// <summary>public, private, confidential or secret.</summary>
     public PrivacyLevel PrivacyLevel { get; init; } = PrivacyLevel.Public;
 
+    /// <summary>A quote of this very request: the job costs at most the price of the plan. Not part of what is quoted.</summary>
+    public Guid? QuoteId { get; init; }
+
+    /// <summary>The trade-off that placement makes: knee, fast, cheap, safe or green. Default with a quote knee, without by tier. Not part of what is quoted.</summary>
+    public PlanKind? Plan { get; init; }
+
     [JsonIgnore]
     public string? IdempotencyKey { get; init; }
 }
@@ -122,6 +126,12 @@ public sealed record SubmitJobResult
     /// <summary>Credits set aside until the job ends.</summary>
     public required decimal Held { get; init; }
 
+    /// <summary>The trade-off that placement makes.</summary>
+    public required string Plan { get; init; }
+
+    /// <summary>When the job has ended with 95 % probability, as its quote said; null without one.</summary>
+    public DateTimeOffset? QuotedP95At { get; init; }
+
     /// <summary>What differs from what the tier usually gives, in words.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
 }
@@ -146,6 +156,7 @@ internal sealed class SubmitJobValidator : AbstractValidator<SubmitJobCommand>
         RuleFor(c => c.Isolation).IsInEnum();
         RuleFor(c => c.Network).IsInEnum();
         RuleFor(c => c.PrivacyLevel).IsInEnum();
+        RuleFor(c => c.Plan).IsInEnum();
         RuleFor(c => c.PrivacyLevel).Equal(PrivacyLevel.Public).When(c => Enum.IsDefined(c.PrivacyLevel))
             .WithMessage("must be 'public': this pool has no onion circuits or mixnodes, and work is never sent on a weaker path than asked.");
         RuleFor(c => c.IdempotencyKey).Length(1, 255).WithName(IdempotencyKeyHeader).OverridePropertyName(IdempotencyKeyHeader);
@@ -266,24 +277,21 @@ internal sealed class PayloadValidator : AbstractValidator<PayloadSpec>
 }
 
 internal sealed class SubmitJobHandler(
-    ISchedulerDb db, IJobQueue queue, IArtifactCatalog artifacts, IPlacementPool pool, CallerContext context, ITransactionScope transaction, TimeProvider time)
+    ISchedulerDb db, IJobQueue queue, IArtifactCatalog artifacts, IPlacementPool pool, IQuotes quotes, CallerContext context, ITransactionScope transaction, TimeProvider time)
     : ICommandHandler<SubmitJobCommand, SubmitJobResult>
 {
-    private const long MiB = 1L << 20;
-
     public async Task<SubmitJobResult> Handle(SubmitJobCommand command, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
-        var payload = command.Payload ?? new PayloadSpec { Kind = PayloadKinds.Builtin, Kernel = BuiltinKernels.DeviceBenchmark };
-        if (payload.Kind == PayloadKinds.Container)
-            throw SchedulerErrors.ContainerUnavailable.On("payload.kind");
-        await RequireArtifactsAsync(command, payload, cancellationToken);
-        var dependenciesLeft = await CountDependenciesAsync(command, cancellationToken);
+        var draft = await new JobDrafts(db, queue, artifacts, context).MakeAsync(command, DependencyLock.Held, cancellationToken);
+        var quote = command.QuoteId is { } id ? await AcceptAsync(id, command.Plan ?? PlanKind.Knee, draft, now, cancellationToken) : null;
 
-        var job = Job.Submit(RequestOf(command, payload), dependenciesLeft, now);
+        var job = Job.Submit(draft.Request with { Plan = command.Plan ?? (quote is null ? null : PlanKind.Knee) }, draft.DependenciesLeft, now, quote);
         db.Jobs.Add(job);
         foreach (var dependency in command.DependsOn)
             db.Dependencies.Add(new JobDependency { JobId = job.Id, DependsOn = new JobId(dependency) });
+        if (quote is not null)
+            await quotes.UseAsync(quote.Id, job.Id, cancellationToken);
         transaction.Raise(new JobAdmitted(job.Id, job.AccountId, job.HoldMicro, now));
         transaction.Raise(new JobFunded(job.Id, now));
         transaction.SignalAfterCommit(Topics.Place);
@@ -292,78 +300,26 @@ internal sealed class SubmitJobHandler(
         {
             JobId = job.Id.Value, Status = JobWords.Status(job.State), Sla = JobWords.Tier(job.SlaTier),
             EstimatedStartTime = await StartEstimate.ForAsync(job, pool, now, cancellationToken),
-            Quote = Pricing.Credits(job.QuoteMicro), Held = Pricing.Credits(job.HoldMicro), Notes = [.. Notes(job)],
+            Quote = Pricing.Credits(job.QuoteMicro), Held = Pricing.Credits(job.HoldMicro), Plan = JobWords.Word(job.Plan), QuotedP95At = job.QuotedP95At, Notes = [.. Notes(job)],
         };
     }
 
-    private async Task RequireArtifactsAsync(SubmitJobCommand command, PayloadSpec payload, CancellationToken cancel)
+    /// <summary>What the named plan promised, if it is the caller's, unused, still good and for this very request.</summary>
+    private async Task<AcceptedQuote> AcceptAsync(Guid id, PlanKind kind, JobDraft draft, DateTimeOffset now, CancellationToken cancel)
     {
-        var wanted = command.Inputs.Select((input, i) => (Field: $"inputs[{i}].sha256", Digest: DigestOf(input.Sha256))).ToList();
-        if (payload.Kind == PayloadKinds.Wasm)
-            wanted.Add(("payload.module", DigestOf(payload.Module!)));
-        if (wanted.Count == 0)
-            return;
-        var missing = await artifacts.MissingAsync(context.Caller.Account, [.. wanted.Select(w => w.Digest).Distinct()], cancel);
-        if (missing.Count > 0)
-        {
-            throw new FogException(SchedulerErrors.InputMissing,
-                wanted.Where(w => missing.Contains(w.Digest)).ToDictionary(w => w.Field, _ => new[] { SchedulerErrors.InputMissing.Message }, StringComparer.Ordinal));
-        }
+        // Under its lock: of two submits that name it the second sees the first's job.
+        if (await quotes.LockAsync(id, cancel) is not { } quote || quote.Account != context.Caller.Account)
+            throw SchedulerErrors.QuoteUnknown.On("quote_id");
+        if (quote.Job is { } job)
+            throw SchedulerErrors.QuoteUsed(job).On("quote_id");
+        if (quote.ExpiresAt <= now)
+            throw SchedulerErrors.QuoteExpired(quote.ExpiresAt).On("quote_id");
+        var differing = draft.Fields.Keys.Union(quote.Request.Keys, StringComparer.Ordinal).Where(f => draft.Fields.GetValueOrDefault(f) != quote.Request.GetValueOrDefault(f)).Order(StringComparer.Ordinal).ToList();
+        if (differing.Count > 0)
+            throw new FogException(SchedulerErrors.QuoteDiffers(differing), differing.ToDictionary(f => f, _ => new[] { "Differs from what was quoted." }, StringComparer.Ordinal));
+        var plan = quote.Content.Plans.FirstOrDefault(p => p.Names.Contains(kind)) ?? throw SchedulerErrors.QuoteWithoutPlan.On("quote_id");
+        return new AcceptedQuote(id, plan.PricePerTaskMicro, plan.P95Seconds);
     }
-
-    /// <summary>The validator has seen 64 hex digits.</summary>
-    private static ArtifactDigest DigestOf(string sha256) => ArtifactDigest.TryParse(sha256, out var digest) ? digest : throw new InvalidOperationException("Not validated.");
-
-    private async Task<int> CountDependenciesAsync(SubmitJobCommand command, CancellationToken cancel)
-    {
-        if (command.DependsOn.Count == 0)
-            return 0;
-        var ids = command.DependsOn.Select(id => new JobId(id)).OrderBy(id => id.Value).ToList();
-        // Under their locks: a job that completes at this moment either is seen completed here or sees this one among its dependents.
-        var jobs = new List<Job>();
-        foreach (var id in ids)
-        {
-            if (await queue.LockJobAsync(id, cancel) is { } dependency && dependency.AccountId == context.Caller.Account)
-                jobs.Add(dependency);
-        }
-        if (jobs.Count < ids.Count)
-            throw SchedulerErrors.DependencyNotFound.On("depends_on");
-        if (jobs.Exists(j => !j.State.IsOpen() && j.State != JobState.Completed))
-            throw SchedulerErrors.DependencyFailed.On("depends_on");
-        return jobs.Count(j => j.State.IsOpen());
-    }
-
-    private JobRequest RequestOf(SubmitJobCommand command, PayloadSpec payload)
-    {
-        var memory = (long)Math.Ceiling(command.MemoryRequired * MiB);
-        var estimate = TimeSpan.FromMinutes(command.DurationEstimate);
-        var limits = command.Limits ?? new LimitsSpec();
-        var wall = limits.WallSeconds ?? (int)Math.Max(10, Math.Ceiling(estimate.TotalSeconds * (double)Pricing.HoldMargin));
-        return new JobRequest
-        {
-            Account = context.Caller.Account, Name = command.Name, Tier = command.SlaTier, Estimate = estimate,
-            Needs = new Requirements
-            {
-                CpuMillicores = (int)Math.Ceiling(command.CpuRequired * 1000), MemoryBytes = memory, Gpus = (int)Math.Ceiling(command.GpuRequired),
-                Isolation = command.Isolation ?? DefaultIsolation(payload.Kind), Network = command.Network, PayloadKind = payload.Kind,
-                Labels = command.Constraints?.Labels ?? [], Regions = command.Constraints?.Regions ?? [], ExcludedDevices = command.Constraints?.ExcludeDevices ?? [],
-            },
-            Limits = new JobLimits(
-                limits.QueueSeconds ?? 7 * 86_400, limits.StageInSeconds ?? 600, wall, limits.StageOutSeconds ?? 600,
-                limits.MemoryBytes ?? memory, (limits.DiskBytes ?? (1L << 30)) + (long)(command.DataSizeMb * MiB), limits.OutputBytes ?? 64 * MiB, limits.Processes ?? 256),
-            Specification = JsonSerializer.Serialize(new JobSpecification(payload, command.Inputs, command.Outputs), WireJson.Requests),
-            CheckpointPath = command.Checkpoint?.Path, TaskCount = command.Array?.Count ?? 1, MaxConcurrent = command.Array?.MaxConcurrent, Priority = command.Priority, Retries = command.Retries, Deterministic = command.Deterministic,
-            Deadline = command.Deadline?.ToUniversalTime(), MaxPriceMicro = command.MaxPrice is { } price ? (long)(price * Pricing.MicroPerCredit) : null,
-            DependsOn = [.. command.DependsOn.Select(id => new JobId(id))], PrivacyLevel = command.PrivacyLevel.ToString().ToLowerInvariant(),
-        };
-    }
-
-    private static Isolation DefaultIsolation(string kind) => kind switch
-    {
-        PayloadKinds.Command => Domain.Scheduler.Isolation.Sandbox,
-        PayloadKinds.Wasm => Domain.Scheduler.Isolation.Wasm,
-        _ => Domain.Scheduler.Isolation.Process,
-    };
 
     private static IEnumerable<string> Notes(Job job)
     {

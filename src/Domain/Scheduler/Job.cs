@@ -1,5 +1,7 @@
 using FogCompute.Domain.Common;
 using FogCompute.Domain.Identity;
+using FogCompute.Domain.Scheduler.Placement;
+using FogCompute.Domain.Scheduler.Quotes;
 
 namespace FogCompute.Domain.Scheduler;
 
@@ -34,7 +36,13 @@ public sealed record JobRequest
     public long? MaxPriceMicro { get; init; }
     public IReadOnlyList<JobId> DependsOn { get; init; } = [];
     public string PrivacyLevel { get; init; } = "public";
+
+    /// <summary>Which trade-off placement makes for it; null: what its tier stands for.</summary>
+    public PlanKind? Plan { get; init; }
 }
+
+/// <summary>What a submit takes from a quote: the most that each task is charged, and seconds to the quoted p95 of the finish.</summary>
+public sealed record AcceptedQuote(Guid Id, long PricePerTaskMicro, double P95Seconds);
 
 /// <summary>
 /// A job: Submitted → Admitted → Running → Completed, with side exits. Counters of its tasks live here so that the end of the last task is
@@ -86,7 +94,18 @@ public sealed class Job
     public string? CheckpointPath { get; private set; }
     public DateTimeOffset? Deadline { get; private set; }
 
-    /// <summary>Micro-credits for the whole job as quoted; the hold is each task's quote × 1.1.</summary>
+    public PlanKind Plan { get; private set; }
+
+    /// <summary>The quote that was named; null: none.</summary>
+    public Guid? QuoteId { get; private set; }
+
+    /// <summary>When it was quoted to have ended with 95 % probability.</summary>
+    public DateTimeOffset? QuotedP95At { get; private set; }
+
+    /// <summary>Whether it had; null: no quote, not ended, or ended before that without having completed, which tells nothing of the quote.</summary>
+    public bool? WithinQuote { get; private set; }
+
+    /// <summary>Micro-credits for the whole job as quoted; the hold is each task's quote × 1.1, under a named quote its price to the micro-credit.</summary>
     public long QuoteMicro { get; private set; }
     public long HoldPerTaskMicro { get; private set; }
     public long ChargedMicro { get; private set; }
@@ -128,8 +147,9 @@ public sealed class Job
 
     /// <summary>Validates against now, quotes and admits. The caller holds the funds in the same transaction or nothing happens.</summary>
     /// <param name="dependenciesLeft">How many of the jobs it depends on have not completed.</param>
+    /// <param name="quote">The quote that was named: its price is what is held, and nothing above it is ever charged.</param>
     /// <exception cref="FogException">Deadline passed; quote above max_price.</exception>
-    public static Job Submit(JobRequest request, int dependenciesLeft, DateTimeOffset now)
+    public static Job Submit(JobRequest request, int dependenciesLeft, DateTimeOffset now, AcceptedQuote? quote = null)
     {
         if (request.Deadline <= now)
             throw SchedulerErrors.DeadlinePassed.On("deadline");
@@ -137,7 +157,7 @@ public sealed class Job
         var terms = TierTerms.Of(request.Tier).For(request.Deterministic, request.CheckpointPath is not null);
         // A wall limit beyond the estimate × 1.1 is quoted as what it may really cost, so that a hold always covers its charge.
         var quoted = TimeSpan.FromSeconds(Math.Max(request.Estimate.TotalSeconds, request.Limits.WallSeconds / (double)Pricing.HoldMargin));
-        var perTask = Pricing.Task(needs.CpuMillicores, needs.MemoryBytes, terms, quoted);
+        var perTask = quote?.PricePerTaskMicro ?? Pricing.Task(needs.CpuMillicores, needs.MemoryBytes, terms, quoted);
         var job = new Job
         {
             Id = JobId.New(now), AccountId = request.Account, Name = request.Name, State = JobState.Submitted, SlaTier = request.Tier,
@@ -149,7 +169,8 @@ public sealed class Job
             DiskLimitBytes = request.Limits.DiskBytes, OutputLimitBytes = request.Limits.OutputBytes, ProcessLimit = request.Limits.Processes,
             Specification = request.Specification, CheckpointPath = request.CheckpointPath, Deadline = request.Deadline, TaskCount = request.TaskCount,
             MaxConcurrent = request.MaxConcurrent, Materialised = Math.Min(request.TaskCount, Chunk), DependenciesLeft = dependenciesLeft,
-            QuoteMicro = checked(perTask * request.TaskCount), HoldPerTaskMicro = Pricing.Hold(perTask), SubmittedAt = now,
+            QuoteMicro = checked(perTask * request.TaskCount), HoldPerTaskMicro = quote?.PricePerTaskMicro ?? Pricing.Hold(perTask), SubmittedAt = now,
+            Plan = request.Plan ?? terms.Plan, QuoteId = quote?.Id, QuotedP95At = quote is null ? null : QuotePlan.After(now, quote.P95Seconds),
         };
         if (request.MaxPriceMicro is { } cap && job.QuoteMicro > cap)
             throw SchedulerErrors.OverMaxPrice(Pricing.Credits(job.QuoteMicro)).On("max_price");
@@ -216,6 +237,8 @@ public sealed class Job
         State = Transitions.Job.Move(State, state);
         StateReason = reason;
         FinishedAt = now;
+        if (QuotedP95At is { } promised && (state == JobState.Completed || now > promised))
+            WithinQuote = state == JobState.Completed && now <= promised;
     }
 
     private void RequireOpen()

@@ -13,6 +13,19 @@ public static class SchedulerErrors
     public static readonly FogError PassNotFound = new("scheduler.pass_not_found", ErrorKind.NotFound, "There is no such placement pass; passes are kept for seven days.");
     public static readonly FogError NoPassYet = new("scheduler.pass_not_found", ErrorKind.NotFound, "No placement pass has searched a front in the last seven days: few or very short tasks are placed at once, without a search. Submit some tens of tasks that run for a while.");
 
+    public static readonly FogError QuoteNotFound = new("scheduler.quote_not_found", ErrorKind.NotFound, "There is no such quote, or it belongs to another account. Quotes are forgotten a day after they expired.");
+    public static readonly FogError QuoteUnknown = new("scheduler.quote_unknown", ErrorKind.Invalid, "There is no such quote, or it belongs to another account. Ask for one with POST /api/scheduler/quotes.");
+    public static readonly FogError QuoteWithoutPlan = new("scheduler.quote_without_plan", ErrorKind.Conflict, "The quote found no plan, so there is nothing of it to buy; its reasons say why. Submit without quote_id, and the job waits until the pool suits it.");
+
+    public static FogError QuoteExpired(DateTimeOffset at) =>
+        new("scheduler.quote_expired", ErrorKind.Conflict, $"The quote expired at {at:yyyy-MM-dd HH:mm:ss} UTC. Ask for a new one.");
+
+    public static FogError QuoteUsed(JobId job) =>
+        new("scheduler.quote_used", ErrorKind.Conflict, $"The quote was used by job {job}; a quote is good for one job. Ask for a new one.");
+
+    public static FogError QuoteDiffers(IEnumerable<string> fields) =>
+        new("scheduler.quote_differs", ErrorKind.Invalid, $"What was quoted differs in {string.Join(", ", fields)}. Submit what was quoted, or ask for a quote of this.");
+
     public static FogError OverMaxPrice(decimal quote) =>
         new("scheduler.over_max_price", ErrorKind.Invalid, $"The quote is {quote:0.000000} credits, above max_price. Raise max_price, or lower cpu_required, memory_required, duration_estimate, the tier or the array count.");
 

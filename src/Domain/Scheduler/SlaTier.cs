@@ -1,3 +1,5 @@
+using FogCompute.Domain.Scheduler.Placement;
+
 namespace FogCompute.Domain.Scheduler;
 
 public enum SlaTier { Bronze, Silver, Gold, Platinum }
@@ -20,6 +22,15 @@ public sealed record TierTerms(SlaTier Tier, int Replicas, int Agree, int MaxRep
     };
 
     public static TierTerms Of(SlaTier tier) => All[tier];
+
+    /// <summary>The point of a front that the tier stands for where nobody names another.</summary>
+    public PlanKind Plan => Tier switch
+    {
+        SlaTier.Bronze => PlanKind.Cheap,
+        SlaTier.Silver => PlanKind.Knee,
+        SlaTier.Gold => PlanKind.Safe,
+        _ => PlanKind.Fast,
+    };
 
     /// <summary>A non-deterministic job cannot be compared: one replica, one result, whatever the tier.</summary>
     /// <param name="checkpointing">

@@ -26,6 +26,9 @@ public static class SchedulerServices
         .AddScoped<SchedulerFigures>()
         .AddScoped<ISchedulerFigures>(provider => provider.GetRequiredService<SchedulerFigures>())
         .AddScoped<IQueueFigures>(provider => provider.GetRequiredService<SchedulerFigures>())
+        .AddScoped<IQuotes, Quotes>()
+        .AddScoped<IRunHistory, RunHistory>()
+        .AddScoped<IPoolLoad, PoolLoad>()
         .AddScoped<IDeviceDirectory, DeviceDirectory>()
         .AddScoped<IAttemptAccess, AttemptAccess>()
         // A generator per request: Random is not made for several threads at once.

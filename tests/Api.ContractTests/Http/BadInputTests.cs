@@ -13,6 +13,7 @@ public sealed class BadInputTests
     private static readonly (string Operation, string Path, IReadOnlyList<Field> Fields)[] Tables =
     [
         ("SubmitJob", "/api/scheduler/jobs", InputTable.SubmitJob),
+        ("QuoteJob", "/api/scheduler/quotes", InputTable.QuoteJob),
         ("RegisterDevice", "/api/idle-compute/devices", InputTable.RegisterDevice),
     ];
 
@@ -55,7 +56,7 @@ public sealed class BadInputTests
             WHERE t NOT IN ('platform.recurring_jobs', 'tokenomics.blocks', 'tokenomics.reconciliations')
             """);
         var counts = (string)(await tables.ExecuteScalarAsync())!;
-        foreach (var table in new[] { "scheduler.jobs", "scheduler.tasks", "tokenomics.transfers", "tokenomics.holds", "idle_compute.devices", "platform.idempotency_keys" })
+        foreach (var table in new[] { "scheduler.jobs", "scheduler.tasks", "scheduler.quotes", "tokenomics.transfers", "tokenomics.holds", "idle_compute.devices", "platform.idempotency_keys" })
             Assert.That(counts, Does.Contain(table));
         return counts;
     }
@@ -123,7 +124,7 @@ public sealed class BadInputTests
         ]
         select new TestCaseData(table.Path, wrong.Body(table.Fields[0].Body), wrong.Field).SetArgDisplayNames(table.Operation, wrong.Label);
 
-    private static string First(string operation) => operation == "SubmitJob" ? "name" : "device_id";
+    private static string First(string operation) => operation == "RegisterDevice" ? "device_id" : "name";
 
     [TestCaseSource(nameof(WrongBodies))]
     public async Task Refuses_a_body(string path, string body, string field)
@@ -163,7 +164,7 @@ public sealed class BadInputTests
     }
 
     [Test]
-    public async Task Refuses_a_body_above_a_mebibyte([Values("/api/scheduler/jobs", "/api/idle-compute/devices")] string path, [Values] bool sizeKnown)
+    public async Task Refuses_a_body_above_a_mebibyte([Values("/api/scheduler/jobs", "/api/scheduler/quotes", "/api/idle-compute/devices")] string path, [Values] bool sizeKnown)
     {
         var body = $$"""{"name":"{{new string('x', 1 << 20)}}"}""";
         using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = ApiServer.Json(body), Headers = { ExpectContinue = sizeKnown, TransferEncodingChunked = !sizeKnown } };
@@ -266,7 +267,7 @@ public sealed class GoodInputTests
     public async Task TearDown() => await _server.DisposeAsync();
 
     private static IEnumerable<TestCaseData> Fields =>
-        from table in new[] { ("/api/scheduler/jobs", InputTable.SubmitJob), ("/api/idle-compute/devices", InputTable.RegisterDevice) }
+        from table in new[] { ("/api/scheduler/jobs", InputTable.SubmitJob), ("/api/scheduler/quotes", InputTable.QuoteJob), ("/api/idle-compute/devices", InputTable.RegisterDevice) }
         from row in table.Item2
         select new TestCaseData(table.Item1, (string[])[.. row.Right.Select(r => row.With(r)), .. row is { Nullable: true } ? [row.With("null")] : Array.Empty<string>()]).SetArgDisplayNames(row.Path);
 

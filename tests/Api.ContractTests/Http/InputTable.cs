@@ -170,9 +170,19 @@ internal static class InputTable
         Words("constraints.regions", 32),
         List("constraints.exclude_devices", 256, i => $"\"pc-{i}\"").Refusing(
             new("no device id", "[\"a b\"]"), new("empty id", "[\"\"]"), new("id of 256", $"[{Repeat('x', 256)}]", Says: "255"), new("a number", "[7]"), new("NUL", """["a\u0000b"]"""), new("half a character", """["\ud800"]""")),
+        new Field("quote_id",
+        [
+            .. NotText, new("no id", "\"test-job\""), new("nothing", "\"\""), new("id without dashes", "\"0190f7a0000070008000000000000001\""), new("id in braces", "\"{0190f7a0-0000-7000-8000-000000000001}\""),
+            new("half a character", "\"\\ud800\""), new("no such quote", "\"0190f7a0-0000-7000-8000-000000000001\""),
+        ]) { Nullable = true },
+        Word("plan", "knee", "fast", "cheap", "safe", "green") with { Nullable = true },
         Word("privacy_level", "public", "private", "confidential", "secret").Refusing(
             new Wrong("a path that there is not", "\"private\"", At: "privacy_level", Says: "'public'"), new Wrong("another path that there is not", "\"secret\"", At: "privacy_level", Says: "'public'")) with { Right = ["\"public\""] },
     ];
+
+    /// <summary>The same body; what names a quote means nothing in it.</summary>
+    public static readonly IReadOnlyList<Field> QuoteJob =
+        [.. SubmitJob.Select(f => f.Path is "quote_id" or "plan" ? f.Refusing(new Wrong("of a submit", f.Path == "plan" ? "\"fast\"" : "\"0190f7a0-0000-7000-8000-000000000002\"", At: f.Path, Says: "means nothing to a quote")) with { Right = [] } : f)];
 
     public static readonly IReadOnlyList<Field> RegisterDevice =
     [

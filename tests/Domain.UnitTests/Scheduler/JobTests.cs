@@ -1,6 +1,7 @@
 using FogCompute.Domain.Common;
 using FogCompute.Domain.Identity;
 using FogCompute.Domain.Scheduler;
+using FogCompute.Domain.Scheduler.Placement;
 
 namespace FogCompute.Domain.UnitTests.Scheduler;
 
@@ -8,7 +9,7 @@ public sealed class JobTests
 {
     private static readonly DateTimeOffset Now = new(2026, 3, 1, 12, 0, 0, TimeSpan.Zero);
 
-    internal static Job Submit(Func<JobRequest, JobRequest>? change = null, int dependencies = 0)
+    internal static Job Submit(Func<JobRequest, JobRequest>? change = null, int dependencies = 0, AcceptedQuote? quote = null)
     {
         var request = new JobRequest
         {
@@ -16,7 +17,7 @@ public sealed class JobTests
             Needs = new Requirements { CpuMillicores = 1000, MemoryBytes = 1L << 30, PayloadKind = "builtin" },
             Limits = new JobLimits(3600, 600, 3600, 600, 1L << 30, 1L << 30, 1L << 26, 256), Specification = "{}",
         };
-        return Job.Submit(change?.Invoke(request) ?? request, dependencies, Now);
+        return Job.Submit(change?.Invoke(request) ?? request, dependencies, Now, quote);
     }
 
     /// <summary>Counters are written set-based by the database; here by the property's own setter.</summary>
@@ -42,6 +43,45 @@ public sealed class JobTests
     {
         var job = Submit(r => r with { Limits = r.Limits with { WallSeconds = 11 * 3600 } });
         Assert.That(job.QuoteMicro, Is.EqualTo(1_500_000).Within(1));
+    }
+
+    private static Job Quoted(long price = 200_000, double p95 = 60) => Submit(r => r with { TaskCount = 3, Plan = PlanKind.Green }, quote: new AcceptedQuote(Guid.CreateVersion7(Now), price, p95));
+
+    [Test]
+    public void A_named_quote_is_held_to_the_micro_credit_and_nothing_above_it()
+    {
+        var job = Quoted();
+        Assert.That((job.QuoteMicro, job.HoldMicro, job.HoldPerTaskMicro), Is.EqualTo((600_000, 600_000, 200_000)));
+        Assert.That((job.Plan, job.QuotedP95At), Is.EqualTo((PlanKind.Green, (DateTimeOffset?)Now.AddSeconds(60))));
+        Assert.That(() => Submit(r => r with { MaxPriceMicro = 199_999 }, quote: new AcceptedQuote(Guid.Empty, 200_000, 1)), Throws.TypeOf<FogException>());
+        Assert.That(Quoted(p95: 1e12).QuotedP95At, Is.Null, "beyond the calendar");
+    }
+
+    [TestCase(SlaTier.Bronze, PlanKind.Cheap)]
+    [TestCase(SlaTier.Silver, PlanKind.Knee)]
+    [TestCase(SlaTier.Gold, PlanKind.Safe)]
+    [TestCase(SlaTier.Platinum, PlanKind.Fast)]
+    public void A_tier_is_a_named_point_of_the_front(SlaTier tier, PlanKind plan) => Assert.That(Submit(r => r with { Tier = tier }).Plan, Is.EqualTo(plan));
+
+    [Test]
+    public void A_quote_is_judged_by_completion_or_by_its_time_running_out()
+    {
+        bool? Completed(double after)
+        {
+            var job = Ended(Quoted(), succeeded: 3);
+            job.Finish(Now.AddSeconds(after));
+            return job.WithinQuote;
+        }
+        bool? Cancelled(double after)
+        {
+            var job = Quoted();
+            job.Cancel(Now.AddSeconds(after));
+            return job.WithinQuote;
+        }
+        Assert.That((Completed(60), Completed(61), Cancelled(60), Cancelled(61)), Is.EqualTo(((bool?)true, (bool?)false, (bool?)null, (bool?)false)));
+        var unquoted = Ended(Submit(), succeeded: 1);
+        unquoted.Finish(Now);
+        Assert.That(unquoted.WithinQuote, Is.Null);
     }
 
     [TestCase(0)]

@@ -54,6 +54,36 @@ public static class RunModel
         return spread <= 0 ? (medianSeconds <= limitSeconds ? 1 : 0) : NormalCdf(Math.Log(limitSeconds / medianSeconds) / spread);
     }
 
+    /// <summary>E[min(run, limit)] of a log-normal run time with this median and spread: what is metered of a run that is ended or capped at the limit.</summary>
+    public static double ExpectedSeconds(double medianSeconds, double spread, double limitSeconds)
+    {
+        if (spread <= 0)
+            return Math.Min(medianSeconds, limitSeconds);
+        var z = Math.Log(limitSeconds / medianSeconds) / spread;
+        return medianSeconds * Math.Exp(spread * spread / 2) * NormalCdf(z - spread) + limitSeconds * (1 - NormalCdf(z));
+    }
+
+    /// <summary>Median of what is left of a log-normal run that has taken <paramref name="elapsedSeconds"/> and has not ended; it never runs out.</summary>
+    public static double RemainingSeconds(double medianSeconds, double spread, double elapsedSeconds)
+    {
+        if (elapsedSeconds <= 0 || spread <= 0)
+            return Math.Max(0, medianSeconds - Math.Max(0, elapsedSeconds));
+        var ended = WithinProbability(elapsedSeconds, medianSeconds, spread);
+        return Math.Max(0, medianSeconds * Math.Exp(spread * NormalQuantile((1 + ended) / 2)) - elapsedSeconds);
+    }
+
+    /// <summary>Φ⁻¹ by bisection, for probabilities inside (0, 1); within ±6.</summary>
+    public static double NormalQuantile(double probability)
+    {
+        var (low, high) = (-6.0, 6.0);
+        for (var i = 0; i < 40; i++)
+        {
+            var middle = (low + high) / 2;
+            (low, high) = NormalCdf(middle) < probability ? (middle, high) : (low, middle);
+        }
+        return (low + high) / 2;
+    }
+
     /// <summary>Φ, by Abramowitz and Stegun 7.1.26 for erf: absolute error below 1.5e-7.</summary>
     public static double NormalCdf(double z)
     {
