@@ -48,7 +48,7 @@ internal static class Workload
     private static SimulatedJob Job(Draw draw, SimulatedDevice[] pool, int number, double submitted, double coresOffered)
     {
         var terms = TierTerms.Of(draw.Unit() switch { < 0.60 => SlaTier.Bronze, < 0.85 => SlaTier.Silver, _ => SlaTier.Gold });
-        var estimate = TimeSpan.FromSeconds(Math.Clamp(draw.LogNormal(Math.Log(480), 0.9), 30, 5400));
+        var estimate = TimeSpan.FromSeconds(Math.Clamp(draw.LogNormal(Math.Log(1200), 0.9), 60, 4 * 3600));
         var cores = draw.One(0.5, 1, 1, 2, 4);
         var tasks = (int)Math.Clamp(draw.LogNormal(Math.Log(1 + 1.2 * Math.Sqrt(pool.Length)), 1), 1, 20 + pool.Length);
         var kind = draw.Unit() switch { < 0.6 => "command", < 0.85 => "builtin", _ => "wasm" };
@@ -65,7 +65,7 @@ internal static class Workload
             needs = narrowed;
         // An array cannot be done sooner than the pool can work it off.
         var alone = estimate.TotalSeconds + tasks * terms.Replicas * cores * estimate.TotalSeconds / (0.5 * coresOffered);
-        var deadline = draw.Between(1.8, 6) * alone + 240;
+        var deadline = draw.Between(1.6, 5) * alone + 300;
         return new SimulatedJob(
             new JobId(new Guid(number + 1, 0, 0, new byte[8])), number, submitted, tasks, needs, terms, draw.One(50, 50, 50, 20, 80), estimate, draw.LogNormal(0, JobSpread),
             draw.Chance(0.6) ? submitted + deadline : null, 5 * estimate, draw.LogNormal(Math.Log(8), 1.2));
