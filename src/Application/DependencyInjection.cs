@@ -22,7 +22,7 @@ public static class DependencyInjection
         services.AddScoped<IDispatcher, Dispatcher>();
         services.AddScoped<Scheduler.Contracts.IJobInsight, Scheduler.JobInsight>();
         services.AddSingleton<Scheduler.PlacementHistory>();
-        services.AddSingleton<Domain.Scheduler.Placement.IPlacementEngine, Domain.Scheduler.Placement.WeightedScorePlacement>();
+        services.AddSingleton<Domain.Scheduler.Placement.IPlacementEngine, Domain.Scheduler.Placement.NsgaPlacement>();
         services.AddScoped<CallerContext>();
         services.AddScoped<TransactionScope>();
         services.AddScoped<ITransactionScope>(provider => provider.GetRequiredService<TransactionScope>());

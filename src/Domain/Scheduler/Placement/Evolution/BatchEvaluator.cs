@@ -83,8 +83,7 @@ internal sealed class BatchEvaluator<TGene>(IEvolutionProblem<TGene> problem, TG
         var vectors = genes.AsSpan(firstRow * _variableCount, rowCount * _variableCount);
         var broken = violations.AsSpan(firstRow, rowCount);
         broken.Clear();
-        problem.Repair(vectors);
-        problem.Evaluate(vectors, objectives.AsSpan(firstRow * _objectiveCount, rowCount * _objectiveCount), broken);
+        problem.RepairAndEvaluate(vectors, objectives.AsSpan(firstRow * _objectiveCount, rowCount * _objectiveCount), broken);
     }
 
     private void RequireNumbers(int firstRow, int rowCount)

@@ -28,6 +28,13 @@ public interface IEvolutionProblem<TGene>
     {
     }
 
+    /// <summary>Both at once, for problems whose repair measures as it goes: <see cref="Repair"/>, then <see cref="Evaluate"/>, unless overridden.</summary>
+    void RepairAndEvaluate(Span<TGene> vectors, Span<double> objectives, Span<double> violations)
+    {
+        Repair(vectors);
+        Evaluate(vectors, objectives, violations);
+    }
+
     /// <summary>
     /// Evaluates <c>violations.Length</c> individuals. Each row must depend on its own genes only: batches are cut differently for different
     /// thread counts, and come from several threads at once when <see cref="EvolutionSettings.Threads"/> is above 1.
