@@ -16,6 +16,7 @@ internal sealed record Measure(string Name, string Label, string Format, bool Hi
         Misses,
         new("p50_minutes", "p50 finish, min", "0", false, t => t.Outcome.P50),
         new("p99_minutes", "p99 finish, min", "0", false, t => t.Outcome.P99),
+        new("priority_p90_minutes", "p90 finish, priority 80, min", "0", false, t => t.Outcome.UrgentP90),
         new("credits_per_core_hour", "credits / core h", "0.000", false, t => t.Outcome.Cost),
         new("watt_hours_per_core_hour", "Wh / core h", "0.0", false, t => t.Outcome.WattHours),
         new("lost_percent", "lost work, %", "0.0", false, t => 100 * t.Outcome.Lost),

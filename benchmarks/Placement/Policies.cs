@@ -19,8 +19,8 @@ internal sealed record Policy(string Name, string Label, Func<ulong, IPlacementE
         new("best_fit", "best fit", _ => new BestFit()),
         new("earliest_deadline", "earliest deadline", _ => new EarliestDeadline()),
         new("weighted_score", "weighted score", _ => new WeightedScorePlacement()),
-        new(Unseeded, "NSGA-II without seeds", _ => new WeightedScorePlacement()),
-        new(Seeded, "NSGA-II", _ => new WeightedScorePlacement(), Product: true),
+        new(Unseeded, "NSGA-II without seeds", _ => new NsgaPlacement(TimeProvider.System, new PlacementSettings { Seeded = false })),
+        new(Seeded, "NSGA-II", _ => new NsgaPlacement(TimeProvider.System), Product: true),
     ];
 }
 

@@ -10,9 +10,10 @@ namespace FogCompute.Placement;
 /// <param name="WattHours">Above idle, of all attempts, per accepted core hour.</param>
 /// <param name="P50">Minutes from submit to acceptance; a task that expired, failed or was not done counts with its time until then.</param>
 /// <param name="P99">The same.</param>
+/// <param name="UrgentP90">The same, of the jobs of highest priority alone.</param>
 /// <param name="Lost">Share of the core seconds spent in attempts that a departure, the wall limit or the deadline ended.</param>
 /// <param name="Decisions">Milliseconds of each pass.</param>
-internal sealed record Outcome(double Misses, double Cost, double WattHours, double P50, double P99, double Lost, double Unfinished, IReadOnlyList<double> Decisions);
+internal sealed record Outcome(double Misses, double Cost, double WattHours, double P50, double P99, double UrgentP90, double Lost, IReadOnlyList<double> Decisions);
 
 /// <summary>
 /// Discrete events in virtual time: arrivals, devices that come and go, attempts that end, deadlines, passes. What the control plane does around a placement
@@ -46,7 +47,6 @@ internal sealed class Simulation
     private bool _passPlanned;
     private double _lastPass = double.NegativeInfinity;
     private ulong _passes;
-    private IReadOnlyList<Assignment> _previous = [];
     private double _spent, _lost, _joules, _acceptedCoreSeconds;
     private long _charged;
 
@@ -122,15 +122,15 @@ internal sealed class Simulation
 
     private Outcome Measure()
     {
-        var (due, missed, unfinished) = (0, 0, 0);
-        var turnaround = new List<double>();
+        var (due, missed) = (0, 0);
+        var (turnaround, urgent) = (new List<double>(), new List<double>());
         foreach (var job in _jobs)
         {
             foreach (var task in job.Tasks)
             {
                 turnaround.Add(((task.Closed ? task.ClosedAt : _horizon) - job.Spec.Submitted) / 60);
-                if (!task.Accepted)
-                    unfinished++;
+                if (job.Spec.Priority == Workload.HighestPriority)
+                    urgent.Add(turnaround[^1]);
                 if (job.Spec.Deadline is null)
                     continue;
                 due++;
@@ -139,10 +139,11 @@ internal sealed class Simulation
             }
         }
         turnaround.Sort();
+        urgent.Sort();
         var hours = Math.Max(_acceptedCoreSeconds, 1) / 3600;
         return new Outcome(
             due == 0 ? 0 : missed / (double)due, (double)Pricing.Credits(_charged) / hours, _joules / 3600 / hours, Statistics.Quantile(turnaround, 0.5), Statistics.Quantile(turnaround, 0.99),
-            _spent == 0 ? 0 : _lost / _spent, unfinished / (double)turnaround.Count, _decisions);
+            Statistics.Quantile(urgent, 0.9), _spent == 0 ? 0 : _lost / _spent, _decisions);
     }
 
     private void Schedule(double at, Event what) => _events.Enqueue(what, (at, _order++));
@@ -188,7 +189,7 @@ internal sealed class Simulation
             return false;
         var problem = new PlacementProblem([.. window.Values.Select(Describe)], [.. _devices.Select(d => d.Current)])
         {
-            Now = now, Seed = _seed * 1_000_003 + _passes++, Budget = Budget, Previous = _previous,
+            Now = now, Seed = _seed * 1_000_003 + _passes++, Budget = Budget,
         };
         _seen?.Invoke(problem);
         var clock = Stopwatch.GetTimestamp();

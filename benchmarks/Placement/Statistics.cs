@@ -1,11 +1,11 @@
 namespace FogCompute.Placement;
 
-/// <summary>Median and quartiles of one figure over the seeds.</summary>
+/// <summary>Median and quartiles of one figure over the seeds that have it.</summary>
 internal readonly record struct Spread(double Low, double Median, double High)
 {
     public static Spread Of(IEnumerable<double> values)
     {
-        var sorted = values.Order().ToList();
+        var sorted = values.Where(double.IsFinite).Order().ToList();
         return new(Statistics.Quantile(sorted, 0.25), Statistics.Quantile(sorted, 0.5), Statistics.Quantile(sorted, 0.75));
     }
 }

@@ -23,6 +23,8 @@ internal static class Workload
     /// <summary>σ of ln(real ÷ estimated) between jobs, and between the tasks of one.</summary>
     public const double JobSpread = 0.35, TaskSpread = 0.35;
 
+    public const int HighestPriority = 80;
+
     public static SimulatedJob[] Generate(SimulatedDevice[] pool, ulong seed, double start, double seconds, double load)
     {
         var draw = Draw.For(seed, 2);
@@ -65,9 +67,9 @@ internal static class Workload
             needs = narrowed;
         // An array cannot be done sooner than the pool can work it off.
         var alone = estimate.TotalSeconds + tasks * terms.Replicas * cores * estimate.TotalSeconds / (0.5 * coresOffered);
-        var deadline = draw.Between(1.6, 5) * alone + 300;
+        var deadline = draw.Between(1.4, 4) * alone + 240;
         return new SimulatedJob(
-            new JobId(new Guid(number + 1, 0, 0, new byte[8])), number, submitted, tasks, needs, terms, draw.One(50, 50, 50, 20, 80), estimate, draw.LogNormal(0, JobSpread),
+            new JobId(new Guid(number + 1, 0, 0, new byte[8])), number, submitted, tasks, needs, terms, draw.One(50, 50, 50, 20, HighestPriority), estimate, draw.LogNormal(0, JobSpread),
             draw.Chance(0.6) ? submitted + deadline : null, 5 * estimate, draw.LogNormal(Math.Log(8), 1.2));
     }
 }

@@ -17,8 +17,9 @@ internal sealed class PlacementSearcher(
     {
         var evolution = new PlacementEvolution(model, _state);
         var genes = new List<int[]>();
-        var extents = FillSeeds(genes, seedShare, cancel);
-        evolution.RepeatsAllowed = RepeatsOfBest(genes);
+        if (settings.Seeded)
+            FillSeeds(genes, seedShare, cancel);
+        evolution.RepeatsAllowed = RepeatsOfBest([start, .. genes]);
 
         using var loop = Evolve.Assignments(evolution, new EvolutionSettings { Population = settings.Population, Survival = settings.Survival, Seed = problem.Seed }, clock);
         loop.Start(genes.SelectMany(g => g).ToArray());
@@ -38,6 +39,9 @@ internal sealed class PlacementSearcher(
 
         var found = loop.Front().Where(i => i.IsFeasible).Select(i => new PlacementPoint([.. i.Genes], [.. i.Objectives])).ToList();
         var wanted = Wanted();
+        // Only a first population without seeds can have led to nothing that keeps the rules.
+        if (found.Count == 0)
+            found.Add(PointOf(start));
         var improved = Improve(new PlacementFront(found), wanted, evolution.RepeatsAllowed);
         var front = new PlacementFront([.. found, .. improved]);
         var named = Enum.GetValues<PlanKind>().ToDictionary(plan => plan, plan => front.Points[front.Nearest(PlacementFront.WeightsOf(plan))]);
@@ -51,6 +55,14 @@ internal sealed class PlacementSearcher(
             Generations = loop.Generation, Evaluations = loop.Evaluations, Elapsed = clock.GetElapsedTime(began),
             Hypervolume = volume, Convergence = volume > 0 ? Math.Min(1, half / volume) : 1,
         });
+    }
+
+    private PlacementPoint PointOf(int[] genes)
+    {
+        var (mended, objectives) = (genes.ToArray(), new double[Objectives]);
+        _state.Load(mended);
+        _state.Measure(objectives);
+        return new PlacementPoint(mended, objectives);
     }
 
     private static PlacementObjectives Describe(PlacementPoint point) =>
