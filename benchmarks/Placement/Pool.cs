@@ -28,8 +28,8 @@ internal sealed record SimulatedDevice(PlacementDevice Known, DeviceClass Class,
 /// Pools as in fog simulators (iFogSim: cloud, edge, gateway and mobile tiers with falling capacity and bandwidth), with the desktops, laptops and
 /// phones of this product in place of routers. Stays and absences are drawn from the fits to 230 000 SETI@home hosts of Javadi, Kondo, Vincent and
 /// Anderson, "Discovering Statistical Models of Availability in Large Distributed Systems" (IEEE TPDS 22(11), 2011), as simulators of volunteer
-/// computing use them: stays Weibull with shape 0.393 and scale 2.964 h, absences log-normal with μ = −0.586 and σ = 2.844 (hours); cut at two and
-/// one weeks. Their daily and weekly pattern follows Kondo et al., "Characterizing and Evaluating Desktop Grids" (IPDPS 2004): machines are there
+/// computing use them: stays Weibull with shape 0.393 and scale 2.964 h, absences log-normal with μ = −0.586 and σ = 2.844 (hours), cut at a
+/// week. Their daily and weekly pattern follows Kondo et al., "Characterizing and Evaluating Desktop Grids" (IPDPS 2004): machines are there
 /// mostly when their owners are not. The pattern is a change of clock: in the owner's hours a stay is used up faster and an absence slower.
 /// Cloud and edge machines fail seldom and are back soon.
 /// </summary>
@@ -40,7 +40,7 @@ internal static class Pool
     /// <summary>A Monday.</summary>
     public static readonly DateTimeOffset Epoch = new(2026, 1, 5, 0, 0, 0, TimeSpan.Zero);
 
-    private const double LongestStay = 336, LongestGap = 168;
+    private const double LongestGap = 168;
     private static readonly (double, double) SetiStay = (0.393, 2.964);
     private static readonly (double, double) SetiGap = (-0.586, 2.844);
 
@@ -114,10 +114,10 @@ internal static class Pool
         var own = draw.LogNormal(0, 0.5);
         var from = start - PastHours;
         var at = from;
-        var present = draw.Chance(0.5);
+        var present = hours == OwnerHours.Never || draw.Chance(0.5);
         while (at < end)
         {
-            var length = present ? Math.Min(LongestStay, own * draw.Weibull(kind.Stay.Shape, kind.Stay.Scale)) : Math.Min(LongestGap, draw.LogNormal(kind.Gap.Mu, kind.Gap.Sigma));
+            var length = present ? own * draw.Weibull(kind.Stay.Shape, kind.Stay.Scale) : Math.Min(LongestGap, draw.LogNormal(kind.Gap.Mu, kind.Gap.Sigma));
             var until = Math.Min(end, Pass(at, length, present, hours, offset, end));
             // Less than a minute is not seen by placement, nor does it give anybody time to start something.
             if (present && until - at > 1.0 / 60)
