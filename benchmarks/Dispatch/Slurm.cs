@@ -88,14 +88,16 @@ internal sealed class Slurm : IAsyncDisposable
             }
             return new SlurmFigures(version, parameters, jobs, array, separate);
         }
-        catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
+        catch (OperationCanceledException late) when (!cancel.IsCancellationRequested)
         {
-            throw new InvalidOperationException($"Slurm did not run {jobs} jobs within {limit.TotalSeconds:0} s. {slurm.Logs()}");
+            throw new InvalidOperationException($"Slurm did not run {jobs} jobs within {limit.TotalSeconds:0} s. {slurm.Logs()}", late);
         }
     }
 
     private async Task StartAsync(CancellationToken cancel)
     {
+        if (OperatingSystem.IsWindows())
+            throw new PlatformNotSupportedException("Slurm runs on Linux.");
         // munged insists that everybody can reach its socket.
         File.SetUnixFileMode(_home, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
         var key = Path.Combine(_home, "munge.key");

@@ -62,3 +62,10 @@ internal sealed record SizeResult(int Devices, int Seeds, int Tasks, IReadOnlyLi
     public double MedianDifference(string one, string other, Measure measure) =>
         Placement.Spread.Of(Of(one).Zip(Of(other), (a, b) => measure.Of(a) - measure.Of(b))).Median;
 }
+
+/// <summary>Whether the product's engine keeps its aims in one size of pool.</summary>
+/// <param name="FewestMisses">The baseline with the fewest missed deadlines on average.</param>
+/// <param name="MissDifference">Median over the seeds of the product's missed deadlines less that baseline's, percentage points.</param>
+/// <param name="SeedGain">Median over the seeds of the pass hypervolume less that without seeds.</param>
+internal sealed record Verdict(
+    string FewestMisses, double MissDifference, double Aggregate, double BestAggregate, string AggregateRival, double SeedGain, double DecisionP99, IReadOnlyList<string> Losses, bool Pass);

@@ -120,9 +120,3 @@ Verdict Judge(SizeResult size)
 
 // Better by more than rounding shows.
 static bool IsBetter(Measure measure, double one, double other) => measure.Text(one) != measure.Text(other) && (measure.Higher ? one > other : one < other);
-
-/// <param name="FewestMisses">The baseline with the fewest missed deadlines on average.</param>
-/// <param name="MissDifference">Median over the seeds of the product's missed deadlines less that baseline's, percentage points.</param>
-/// <param name="SeedGain">Median over the seeds of the pass hypervolume less that without seeds.</param>
-internal sealed record Verdict(
-    string FewestMisses, double MissDifference, double Aggregate, double BestAggregate, string AggregateRival, double SeedGain, double DecisionP99, IReadOnlyList<string> Losses, bool Pass);
