@@ -21,6 +21,9 @@ public sealed class AvailabilityProfile
     private readonly double[] _departuresPerHour = new double[Buckets];
     private readonly double[] _presence = new double[Buckets];
 
+    // Expected departures of one week before each bucket, and of the whole week.
+    private readonly double[] _departuresUntil = new double[Buckets + 1];
+
     /// <param name="observedSeconds">Seconds in which the device was looked at, per bucket.</param>
     /// <param name="presentSeconds">Of these, seconds in which it could take work.</param>
     /// <param name="departures">How often it stopped being present, per bucket.</param>
@@ -37,6 +40,7 @@ public sealed class AvailabilityProfile
         for (var bucket = 0; bucket < Buckets; bucket++)
         {
             _departuresPerHour[bucket] = (departures[bucket] + BucketWeight * leaving) / (presentSeconds[bucket] / 3600 + BucketWeight);
+            _departuresUntil[bucket + 1] = _departuresUntil[bucket] + _departuresPerHour[bucket];
             _presence[bucket] = (presentSeconds[bucket] / 3600 + BucketWeight * present) / (observedSeconds[bucket] / 3600 + BucketWeight);
         }
     }
@@ -59,26 +63,23 @@ public sealed class AvailabilityProfile
 
     /// <summary>
     /// Probability that a device that is there at <paramref name="from"/> stays for <paramref name="seconds"/>: exp(−∫ departures per hour),
-    /// departures as a Poisson process whose rate depends on the hour of the week. Beyond one week the mean rate counts.
+    /// departures as a Poisson process whose rate depends on the hour of the week and repeats each week. O(1).
     /// </summary>
     public double Survival(DateTimeOffset from, double seconds)
     {
         if (seconds <= 0)
             return 1;
-        var expected = 0.0;
-        var left = seconds;
-        var bucket = BucketOf(from);
-        var inBucket = 3600 - (from.UtcTicks % TimeSpan.TicksPerHour) / (double)TimeSpan.TicksPerSecond;
-        for (var hours = 0; left > 0 && hours < Buckets; hours++)
-        {
-            var step = Math.Min(left, inBucket);
-            expected += _departuresPerHour[bucket] * step / 3600;
-            left -= step;
-            (bucket, inBucket) = ((bucket + 1) % Buckets, 3600);
-        }
-        if (left > 0)
-            expected += _departuresPerHour.Average() * left / 3600;
-        return Math.Exp(-expected);
+        var begin = BucketOf(from) + from.UtcTicks % TimeSpan.TicksPerHour / (double)TimeSpan.TicksPerHour;
+        return Math.Exp(ExpectedDepartures(begin) - ExpectedDepartures(begin + seconds / 3600));
+    }
+
+    /// <summary>From the beginning of a week until so many hours after it.</summary>
+    private double ExpectedDepartures(double hours)
+    {
+        var weeks = Math.Floor(hours / Buckets);
+        var within = hours - weeks * Buckets;
+        var bucket = Math.Min((int)within, Buckets - 1);
+        return weeks * _departuresUntil[Buckets] + _departuresUntil[bucket] + (within - bucket) * _departuresPerHour[bucket];
     }
 
     private static void Require(IReadOnlyList<double> figures, string name)

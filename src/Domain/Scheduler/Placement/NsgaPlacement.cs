@@ -1,4 +1,3 @@
-using System.Runtime.Intrinsics;
 using FogCompute.Domain.Scheduler.Placement.Evolution;
 using FogCompute.Domain.Scheduler.Placement.Search;
 
@@ -42,9 +41,6 @@ public sealed class NsgaPlacement(TimeProvider clock, PlacementSettings? setting
 {
     private const double ShareOfWork = 0.01;
 
-    /// <summary>Shares of the budget after which no further seed is built, and no further generation bred.</summary>
-    private const double SeedShare = 0.3, EvolutionShare = 0.85;
-
     private static readonly TimeSpan LeastBudget = TimeSpan.FromMilliseconds(5);
 
     private readonly WeightedScorePlacement _greedy = new();
@@ -62,7 +58,7 @@ public sealed class NsgaPlacement(TimeProvider clock, PlacementSettings? setting
         var (model, start) = WhoIsPlaced(everyone, greedy.Assignments);
         if (model.SlotCount == 0 || !Enumerable.Range(0, model.SlotCount).Any(slot => model.CandidateCount(slot) > 1))
             return greedy;
-        return new PlacementSearcher(problem, model, start, _settings, clock, began, budget).Run(SeedShare, EvolutionShare, cancel);
+        return new PlacementSearcher(problem, model, start, _settings, clock, began, budget).Run(cancel);
     }
 
     private static TimeSpan BudgetOf(PlacementProblem problem)
@@ -78,7 +74,7 @@ public sealed class NsgaPlacement(TimeProvider clock, PlacementSettings? setting
     private static (PlacementModel Model, int[] Start) WhoIsPlaced(PlacementModel everyone, IReadOnlyList<Assignment> greedy)
     {
         var seeds = new PlacementSeeds(everyone);
-        var weighted = GenesOf(everyone, greedy);
+        var weighted = everyone.GenesOf(greedy);
         var packed = seeds.InOrderOfService([]);
         var chosen = packed.Count(g => g >= 0) >= greedy.Count && ServesEarlier(packed, weighted) ? packed : weighted;
         chosen = seeds.InOrderOfService(chosen);
@@ -94,27 +90,5 @@ public sealed class NsgaPlacement(TimeProvider clock, PlacementSettings? setting
                 return one[slot] >= 0;
         }
         return false;
-    }
-
-    /// <summary>Assignments as candidates per slot, −1 where there is none or its device is no candidate.</summary>
-    internal static int[] GenesOf(PlacementModel model, IReadOnlyList<Assignment> assignments)
-    {
-        var genes = new int[model.SlotCount];
-        genes.AsSpan().Fill(-1);
-        var numbers = new Dictionary<string, int>(StringComparer.Ordinal);
-        for (var device = 0; device < model.Devices.Length; device++)
-            numbers.TryAdd(model.Devices[device].Id, device);
-        var next = new Dictionary<TaskKey, int>();
-        for (var slot = genes.Length - 1; slot >= 0; slot--)
-            next[model.Tasks[model.SlotTask[slot]].Key] = slot;
-        foreach (var assignment in assignments)
-        {
-            if (!next.TryGetValue(assignment.Task, out var slot) || slot >= genes.Length || model.Tasks[model.SlotTask[slot]].Key != assignment.Task
-                || !numbers.TryGetValue(assignment.DeviceId, out var device) || model.CandidateOf(model.SlotClass[slot], device) is not (>= 0 and var candidate))
-                continue;
-            genes[slot] = candidate;
-            next[assignment.Task] = slot + 1;
-        }
-        return genes;
     }
 }

@@ -2,8 +2,9 @@ namespace FogCompute.Domain.Scheduler.Placement;
 
 /// <summary>
 /// Filter and weighted score, task by task in order of service: speed .25, free load .20, trust .25, price .30. For short queues, where it
-/// is within noise of the best. Price is one per pool today, so its term is the same for all devices. Cost O(tasks × devices), with the static
-/// filter done once per kind of requirement.
+/// is within noise of the best, and as the first answer that a search must beat. Price is one per pool today, so its term is the same for all
+/// devices. Cost O(slots × devices), mostly one comparison each: a device's score changes only when it is given something, and rules are looked
+/// at for those that would win; the static filter is done once per kind of requirement.
 /// </summary>
 public sealed class WeightedScorePlacement : IPlacementEngine
 {
@@ -22,6 +23,9 @@ public sealed class WeightedScorePlacement : IPlacementEngine
             free[i] = new FreeCapacity(devices[i]);
             fastest = Math.Max(fastest, devices[i].BenchmarkScore ?? 0);
         }
+        var scores = new double[devices.Count];
+        for (var i = 0; i < devices.Count; i++)
+            scores[i] = Score(devices[i], free[i], fastest);
         var candidates = new Dictionary<Requirements, int[]>(ReferenceEqualityComparer.Instance);
         var assignments = new List<Assignment>(problem.Tasks.Count);
         var unplaced = new List<TaskKey>();
@@ -39,13 +43,15 @@ public sealed class WeightedScorePlacement : IPlacementEngine
                 var (best, bestScore, bestRank) = (-1, 0.0, double.NegativeInfinity);
                 foreach (var i in feasible)
                 {
+                    var score = scores[i];
+                    if (score <= bestRank)
+                        continue;
                     var device = devices[i];
                     if (!free[i].Fits(task.Needs) || chosenDevices.Contains(device.Id) || HardFilter.Diversity(task, device) is not null)
                         continue;
                     var sameOwner = task.UsedOwners.Contains(device.Owner) || chosenOwners.Contains(device.Owner);
                     if (sameOwner && task.RequireDistinctOwners)
                         continue;
-                    var score = Score(device, free[i], fastest);
                     var rank = sameOwner && task.PreferDistinctOwners ? score - SameOwnerPenalty : score;
                     if (rank > bestRank)
                         (best, bestScore, bestRank) = (i, score, rank);
@@ -56,6 +62,7 @@ public sealed class WeightedScorePlacement : IPlacementEngine
                     break;
                 }
                 free[best].Take(task.Needs);
+                scores[best] = Score(devices[best], free[best], fastest);
                 chosenDevices.Add(devices[best].Id);
                 chosenOwners.Add(devices[best].Owner);
                 assignments.Add(new Assignment(task.Key, devices[best].Id, bestScore));

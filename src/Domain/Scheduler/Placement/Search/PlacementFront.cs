@@ -18,25 +18,18 @@ internal sealed class PlacementFront
     /// <summary>Decides between points that are equal by the weights: the sum of all objectives, this small.</summary>
     private const double Tie = 1e-9;
 
-    private readonly double[] _ideal = new double[Objectives];
-    private readonly double[] _extent = new double[Objectives];
-
     /// <param name="points">Feasible placements; dominated and equal ones are left out. At least one.</param>
-    public PlacementFront(IReadOnlyList<PlacementPoint> points)
+    /// <param name="slots">Slots of a placement.</param>
+    public PlacementFront(IReadOnlyList<PlacementPoint> points, int slots)
     {
         Points = NonDominated(points);
-        for (var m = 0; m < Objectives; m++)
-        {
-            _ideal[m] = Points.Min(p => p.Objectives[m]);
-            _extent[m] = Points.Max(p => p.Objectives[m]) - _ideal[m];
-        }
+        Scale = new ObjectiveScale([.. Points.Select(p => p.Objectives)], slots);
     }
 
     /// <summary>By finish.</summary>
     public IReadOnlyList<PlacementPoint> Points { get; private set; }
 
-    public IReadOnlyList<double> Ideal => _ideal;
-    public IReadOnlyList<double> Extent => _extent;
+    public ObjectiveScale Scale { get; }
 
     /// <summary>What each objective weighs for a plan.</summary>
     public static double[] WeightsOf(PlanKind plan) => plan switch
@@ -48,44 +41,27 @@ internal sealed class PlacementFront
         _ => [0.2, 0.2, 0.2, 0.2, 0.2],
     };
 
-    /// <summary>Index of the point nearest to the ideal by the weights.</summary>
-    public int Nearest(IReadOnlyList<double> weights)
-    {
-        var (nearest, least) = (0, double.PositiveInfinity);
-        for (var i = 0; i < Points.Count; i++)
-        {
-            var distance = 0.0;
-            for (var m = 0; m < Objectives; m++)
-            {
-                if (_extent[m] > 0)
-                    distance += (weights[m] + Tie) * (Points[i].Objectives[m] - _ideal[m]) / _extent[m];
-            }
-            if (distance < least)
-                (nearest, least) = (i, distance);
-        }
-        return nearest;
-    }
+    /// <summary>The point nearest to the ideal by the weights.</summary>
+    public PlacementPoint Nearest(IReadOnlyList<double> weights) =>
+        Points.MinBy(point => point.Objectives.Select((value, m) => (weights[m] + Tie) * Scale.Normalise(value, m)).Sum())!;
 
-    /// <summary>Leaves at most so many points, well spread; those whose indices are given stay.</summary>
-    public void Thin(int most, IReadOnlyCollection<int> stay)
+    /// <summary>Leaves at most so many points, those with most room around them, and those that must stay.</summary>
+    public void Thin(int most, IReadOnlyCollection<PlacementPoint> stay)
     {
         if (Points.Count <= most)
             return;
-        var rows = Points.SelectMany(p => p.Objectives).ToArray();
-        var sort = new NonDominatedSort(Points.Count, Objectives);
-        sort.Sort(rows, new double[Points.Count]);
-        var pinned = stay.ToHashSet();
-        var keep = most - pinned.Count;
+        var kept = stay.ToHashSet();
+        var keep = Math.Max(0, most - kept.Count);
+        var (sort, rows) = Sorted(Points);
         new CrowdingPruning(Points.Count, Objectives).Prune(sort, 0, keep, rows, new double[Points.Count]);
-        pinned.UnionWith(sort.Front(0)[..keep].ToArray());
-        Points = [.. pinned.Order().Select(i => Points[i])];
+        foreach (var row in sort.Front(0)[..keep])
+            kept.Add(Points[row]);
+        Points = [.. Points.Where(kept.Contains)];
     }
 
     private static PlacementPoint[] NonDominated(IReadOnlyList<PlacementPoint> points)
     {
-        var rows = points.SelectMany(p => p.Objectives).ToArray();
-        var sort = new NonDominatedSort(points.Count, Objectives);
-        sort.Sort(rows, new double[points.Count]);
+        var (sort, _) = Sorted(points);
         var front = new List<PlacementPoint>();
         // Inside a front rows stand in lexicographic order, equal ones side by side.
         foreach (var row in sort.Front(0))
@@ -94,5 +70,13 @@ internal sealed class PlacementFront
                 front.Add(points[row]);
         }
         return [.. front];
+    }
+
+    private static (NonDominatedSort Sort, double[] Rows) Sorted(IReadOnlyList<PlacementPoint> points)
+    {
+        var rows = points.SelectMany(p => p.Objectives).ToArray();
+        var sort = new NonDominatedSort(points.Count, Objectives);
+        sort.Sort(rows, new double[points.Count]);
+        return (sort, rows);
     }
 }

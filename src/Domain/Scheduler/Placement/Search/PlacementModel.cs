@@ -1,3 +1,5 @@
+using FogCompute.Domain.Scheduler.Placement.Evolution;
+
 namespace FogCompute.Domain.Scheduler.Placement.Search;
 
 /// <summary>
@@ -86,6 +88,28 @@ internal sealed class PlacementModel
     {
         var start = ClassStart[taskClass];
         return Candidates.AsSpan(start, ClassStart[taskClass + 1] - start).BinarySearch(device);
+    }
+
+    /// <summary>Assignments as candidates per slot, −1 where there is none or its device is no candidate.</summary>
+    public int[] GenesOf(IReadOnlyList<Assignment> assignments)
+    {
+        var genes = new int[SlotCount];
+        genes.AsSpan().Fill(-1);
+        var numbers = new Dictionary<string, int>(StringComparer.Ordinal);
+        for (var device = 0; device < Devices.Length; device++)
+            numbers.TryAdd(Devices[device].Id, device);
+        var next = new Dictionary<TaskKey, int>();
+        for (var slot = genes.Length - 1; slot >= 0; slot--)
+            next[Tasks[SlotTask[slot]].Key] = slot;
+        foreach (var assignment in assignments)
+        {
+            if (!next.TryGetValue(assignment.Task, out var slot) || slot >= genes.Length || Tasks[SlotTask[slot]].Key != assignment.Task
+                || !numbers.TryGetValue(assignment.DeviceId, out var device) || CandidateOf(SlotClass[slot], device) is not (>= 0 and var candidate))
+                continue;
+            genes[slot] = candidate;
+            next[assignment.Task] = slot + 1;
+        }
+        return genes;
     }
 
     /// <summary>The same problem with some of its slots only.</summary>
@@ -232,7 +256,7 @@ internal sealed class PlacementModel
 
         var seconds = problem.Tasks.Average(t => t.Estimate.TotalSeconds);
         var shuffled = everything.ToArray();
-        new Evolution.Xoshiro256(problem.Seed).Shuffle(shuffled);
+        new Xoshiro256(problem.Seed).Shuffle(shuffled);
         double Runs(int device) => seconds / RunModel.Speed(pool[device], reference);
         int[][] orders =
         [

@@ -4,172 +4,194 @@ using FogCompute.Domain.Scheduler.Placement.Evolution;
 namespace FogCompute.Domain.Scheduler.Placement.Search;
 
 /// <summary>One search: seeds, evolution, local improvement of the points that matter, choice.</summary>
-internal sealed class PlacementSearcher(
-    PlacementProblem problem, PlacementModel model, int[] start, PlacementSettings settings, TimeProvider clock, long began, TimeSpan budget)
+internal sealed class PlacementSearcher
 {
     private const int Objectives = PlacementState.Objectives;
 
-    private readonly PlacementState _state = new(model);
-    private readonly PlacementSeeds _seeds = new(model);
-    private readonly Xoshiro256 _random = new(problem.Seed ^ 0x706C6163656D656E);
+    /// <summary>Shares of the budget after which no further seed is built, no further generation bred, no point of the front improved further.</summary>
+    private const double SeedShare = 0.5, EvolutionShare = 0.8, ImproveShare = 0.92;
 
-    public PlacementOutcome Run(double seedShare, double evolutionShare, CancellationToken cancel)
+    /// <summary>Exchanges tried per slot in a round of improvement.</summary>
+    private const int ExchangesPerSlot = 4;
+
+    /// <summary>What the other objectives weigh while one is improved: among equals the better.</summary>
+    private const double Aside = 1e-3;
+
+    private readonly PlacementProblem _problem;
+    private readonly PlacementModel _model;
+    private readonly int[] _start;
+    private readonly PlacementSettings _settings;
+    private readonly TimeProvider _clock;
+    private readonly long _began;
+    private readonly TimeSpan _budget;
+    private readonly PlacementState _state;
+    private readonly PlacementSeeds _seeds;
+    private readonly LocalImprovement _improvement;
+
+    /// <param name="problem">What is placed.</param>
+    /// <param name="model">The same as tables, only with slots that are placed in any case.</param>
+    /// <param name="start">A feasible placement of all of them.</param>
+    /// <param name="settings">Sizes.</param>
+    /// <param name="clock">For the budget.</param>
+    /// <param name="began">Its timestamp when the pass began.</param>
+    /// <param name="budget">Time the pass may take.</param>
+    public PlacementSearcher(PlacementProblem problem, PlacementModel model, int[] start, PlacementSettings settings, TimeProvider clock, long began, TimeSpan budget)
     {
-        var evolution = new PlacementEvolution(model, _state);
-        var genes = new List<int[]>();
-        if (settings.Seeded)
-            FillSeeds(genes, seedShare, cancel);
-        evolution.RepeatsAllowed = RepeatsOfBest([start, .. genes]);
+        (_problem, _model, _start, _settings, _clock, _began, _budget) = (problem, model, start, settings, clock, began, budget);
+        (_state, _seeds) = (new PlacementState(model), new PlacementSeeds(model));
+        _improvement = new LocalImprovement(model, _state);
+    }
 
-        using var loop = Evolve.Assignments(evolution, new EvolutionSettings { Population = settings.Population, Survival = settings.Survival, Seed = problem.Seed }, clock);
-        loop.Start(genes.SelectMany(g => g).ToArray());
+    private TimeSpan Elapsed => _clock.GetElapsedTime(_began);
+
+    public PlacementOutcome Run(CancellationToken cancel)
+    {
+        var seeds = Seeds(cancel);
+        var repeats = seeds.Min(s => s.Repeats);
+        var known = seeds.Where(s => s.Repeats == repeats).Select(s => s.Point).ToList();
+        var knownSeeds = known.Count;
+        var scale = new ObjectiveScale([.. seeds.Select(s => s.Point.Objectives)], _model.SlotCount);
+        var evolution = new PlacementEvolution(_model, _state, _improvement, scale) { RepeatsAllowed = repeats };
+        using var loop = Evolve.Assignments(
+            evolution, new EvolutionSettings { Population = _settings.Population, Survival = _settings.Survival, Seed = _problem.Seed }, _clock);
+        var beforeStart = Elapsed;
+        loop.Start(seeds.SelectMany(s => s.Point.Genes).ToArray());
         var worst = WorstOf(loop);
         var history = new FrontHistory();
-        var longest = TimeSpan.Zero;
-        history.Remember(0, loop);
-        while (loop.Generation < (settings.MaxGenerations ?? int.MaxValue) && clock.GetElapsedTime(began) + longest < budget * evolutionShare)
+        evolution.Improves = true;
+        // Until one is measured: improvement makes a generation that much dearer than the first population was.
+        var longest = (Elapsed - beforeStart) * 8;
+        while (loop.Generation < (_settings.MaxGenerations ?? int.MaxValue) && Elapsed + longest < _budget * EvolutionShare)
         {
             cancel.ThrowIfCancellationRequested();
-            var before = clock.GetTimestamp();
+            history.Remember(loop);
+            var before = Elapsed;
             loop.Step();
-            history.Remember(loop.Generation, loop);
-            var took = clock.GetElapsedTime(before);
+            var took = Elapsed - before;
             longest = took > longest ? took : longest;
         }
+        history.Remember(loop);
 
-        var found = loop.Front().Where(i => i.IsFeasible).Select(i => new PlacementPoint([.. i.Genes], [.. i.Objectives])).ToList();
+        known.AddRange(loop.Front().Where(i => i.IsFeasible).Select(i => new PlacementPoint([.. i.Genes], [.. i.Objectives])));
         var wanted = Wanted();
-        // Only a first population without seeds can have led to nothing that keeps the rules.
-        if (found.Count == 0)
-            found.Add(PointOf(start));
-        var improved = Improve(new PlacementFront(found), wanted, evolution.RepeatsAllowed);
-        var front = new PlacementFront([.. found, .. improved]);
-        var named = Enum.GetValues<PlanKind>().ToDictionary(plan => plan, plan => front.Points[front.Nearest(PlacementFront.WeightsOf(plan))]);
-        var chosen = front.Points[front.Nearest(wanted)];
-        front.Thin(settings.FrontSize, [.. named.Values.Append(chosen).Distinct().Select(p => front.Points.ToList().IndexOf(p))]);
-        var (volume, half) = Volumes(front, worst, history.At(loop.Generation / 2));
+        var improved = Improve(new PlacementFront(known, _model.SlotCount), wanted, repeats);
+        var front = new PlacementFront([.. known, .. improved], _model.SlotCount);
+        var named = Enum.GetValues<PlanKind>().Select(plan => (Plan: plan, Point: front.Nearest(PlacementFront.WeightsOf(plan)))).ToList();
+        var chosen = front.Nearest(wanted);
+        front.Thin(_settings.FrontSize, [chosen, .. named.Select(n => n.Point)]);
+
+        var past = new PlacementFront([.. known.Take(knownSeeds), .. history.At(loop.Generation / 2)], _model.SlotCount);
+        past.Thin(_settings.FrontSize, []);
+        var volume = Volume(front, front.Scale, worst);
         return new PlacementOutcome(Assignments(chosen.Genes, wanted), Unplaced(), new PlacementSearch
         {
-            Front = [.. front.Points.Select(p => new FrontPoint(Describe(p), [.. named.Where(n => ReferenceEquals(n.Value, p)).Select(n => n.Key)]))],
-            Chosen = front.Points.ToList().IndexOf(chosen), Slots = model.SlotCount, Devices = model.PoolSize,
-            Generations = loop.Generation, Evaluations = loop.Evaluations, Elapsed = clock.GetElapsedTime(began),
-            Hypervolume = volume, Convergence = volume > 0 ? Math.Min(1, half / volume) : 1,
+            Front = [.. front.Points.Select(p => new FrontPoint(Describe(p.Objectives), [.. named.Where(n => n.Point == p).Select(n => n.Plan)]))],
+            Chosen = front.Points.ToList().IndexOf(chosen), Slots = _model.SlotCount, Devices = _model.PoolSize,
+            Generations = loop.Generation, Evaluations = loop.Evaluations, Elapsed = Elapsed,
+            Hypervolume = volume, Convergence = volume > 0 ? Math.Min(1, Volume(past, front.Scale, worst) / volume) : 1,
         });
     }
 
-    private PlacementPoint PointOf(int[] genes)
-    {
-        var (mended, objectives) = (genes.ToArray(), new double[Objectives]);
-        _state.Load(mended);
-        _state.Measure(objectives);
-        return new PlacementPoint(mended, objectives);
-    }
-
-    private static PlacementObjectives Describe(PlacementPoint point) =>
-        new(point.Objectives[0], point.Objectives[1], point.Objectives[2], point.Objectives[3], point.Objectives[4]);
+    private static PlacementObjectives Describe(double[] objectives) => new(objectives[0], objectives[1], objectives[2], objectives[3], objectives[4]);
 
     /// <summary>The pass's weights: the mean over its slots of what their tasks bought.</summary>
     private double[] Wanted()
     {
         var wanted = new double[Objectives];
-        foreach (var task in model.SlotTask)
+        foreach (var task in _model.SlotTask)
         {
-            var weights = PlacementFront.WeightsOf(model.Tasks[task].Plan);
+            var weights = PlacementFront.WeightsOf(_model.Tasks[task].Plan);
             for (var m = 0; m < Objectives; m++)
-                wanted[m] += weights[m] / model.SlotCount;
+                wanted[m] += weights[m] / _model.SlotCount;
         }
         return wanted;
     }
 
-    /// <summary>The heuristics first, then greedy placements by random weights until the population is full or its share of the budget spent.</summary>
-    /// <returns>Ideal and extent of each objective by the extreme seeds.</returns>
-    private double[] FillSeeds(List<int[]> seeds, double share, CancellationToken cancel)
+    /// <summary>
+    /// Feasible placements: the one known, what was intended before, the heuristics, then greedy ones by random weights, improved by these, until the
+    /// population is full or their share of the budget is spent.
+    /// </summary>
+    private List<(PlacementPoint Point, int Repeats)> Seeds(CancellationToken cancel)
     {
-        seeds.Add(start);
-        var previous = NsgaPlacement.GenesOf(model, problem.Previous);
-        if (previous.Any(g => g >= 0))
-            seeds.Add([.. previous.Zip(start, (before, now) => before >= 0 ? before : now)]);
-
-        // One greedy placement per objective; how they fare in the others' objectives scales all that follow.
-        var objectives = new double[Objectives];
-        var (ideal, worst) = (new double[Objectives], new double[Objectives]);
-        ideal.AsSpan().Fill(double.PositiveInfinity);
-        for (var m = 0; m < Objectives; m++)
+        var seeds = new List<(PlacementPoint Point, int Repeats)>();
+        void Add(int[] genes)
         {
-            var pure = new double[Objectives];
-            pure[m] = 1;
-            var weights = Scaled(pure, [1, 1, 1, 1, 1]);
-            var genes = Greedy(weights, _seeds.ByRegret(weights));
+            if (seeds.Count == _settings.Population)
+                return;
             _state.Load(genes);
-            _state.Measure(objectives);
-            for (var other = 0; other < Objectives; other++)
-                (ideal[other], worst[other]) = (Math.Min(ideal[other], objectives[other]), Math.Max(worst[other], objectives[other]));
+            if (_state.Unsettled == 0)
+                seeds.Add((new PlacementPoint(genes, Measured()), _state.Repeats));
         }
-        var extents = new double[Objectives];
-        for (var m = 0; m < Objectives; m++)
-            extents[m] = worst[m] - ideal[m];
-
-        Greedy(Scaled([1, 0, 0, 0, 0], extents), slot => Quickest(slot));
-        Greedy(Scaled([1, 0, 0, 0, 0], extents), slot => model.Tasks[model.SlotTask[slot]].Deadline?.UtcTicks ?? double.MaxValue);
-        var packed = new int[model.SlotCount];
-        _seeds.FillBestFit(packed);
-        seeds.Add(packed);
-        var even = Scaled(PlacementFront.WeightsOf(PlanKind.Knee), extents);
-        Greedy(even, _seeds.ByRegret(even));
-        while (seeds.Count < settings.Population && clock.GetElapsedTime(began) < budget * share)
-        {
-            cancel.ThrowIfCancellationRequested();
-            var weights = Scaled(RandomWeights(), extents);
-            Greedy(weights, _seeds.ByRegret(weights));
-        }
-        return extents;
-
         int[] Greedy(Weights weights, Func<int, double>? order)
         {
-            var genes = new int[model.SlotCount];
+            var genes = new int[_model.SlotCount];
             _seeds.FillGreedy(genes, weights, order);
-            seeds.Add(genes);
             return genes;
         }
+
+        if (!_settings.Seeded)
+        {
+            var drawn = new Xoshiro256(_problem.Seed);
+            for (var i = 0; i < _settings.Population; i++)
+                Add([.. Enumerable.Range(0, _model.SlotCount).Select(slot => drawn.NextBelow(_model.CandidateCount(slot)))]);
+            // None of them can be mended: nearly every place is taken.
+            if (seeds.Count == 0)
+                Add([.. _start]);
+            return seeds;
+        }
+
+        Add([.. _start]);
+        var previous = _model.GenesOf(_problem.Previous);
+        if (previous.Any(gene => gene >= 0))
+            Add([.. previous.Zip(_start, (before, now) => before >= 0 ? before : now)]);
+
+        // One greedy placement per objective; how these fare in the others scales all that follow.
+        var extremes = new List<double[]>();
+        for (var m = 0; m < Objectives; m++)
+        {
+            var alone = new Weights(m < PlacementModel.Figures ? Vector256<double>.Zero.WithElement(m, 1) : Vector256<double>.Zero, m < PlacementModel.Figures ? 0 : 1);
+            var genes = Greedy(alone, _seeds.ByRegret(alone));
+            Add(genes);
+            _state.Load(genes);
+            extremes.Add(Measured());
+        }
+        var scale = new ObjectiveScale(extremes, _model.SlotCount);
+        var fast = scale.Weigh(PlacementFront.WeightsOf(PlanKind.Fast));
+        Add(Greedy(fast, Quickest));
+        Add(Greedy(fast, slot => _model.Tasks[_model.SlotTask[slot]].Deadline?.UtcTicks ?? double.MaxValue));
+        Add(_seeds.BestFit());
+        var even = scale.Weigh(PlacementFront.WeightsOf(PlanKind.Knee));
+        Add(Greedy(even, _seeds.ByRegret(even)));
+        var random = new Xoshiro256(_problem.Seed);
+        for (var i = seeds.Count; i < _settings.Population && Elapsed < _budget * SeedShare; i++)
+        {
+            cancel.ThrowIfCancellationRequested();
+            var weights = scale.Weigh(RandomWeights(random));
+            var genes = Greedy(weights, _seeds.ByRegret(weights));
+            Improve(genes, weights, rounds: 1, until: SeedShare);
+            Add(genes);
+        }
+        return seeds;
     }
 
-    private double Quickest(int slot)
+    private double[] Measured()
     {
-        var (from, to) = (model.ClassStart[model.SlotClass[slot]], model.ClassStart[model.SlotClass[slot] + 1]);
-        var least = double.PositiveInfinity;
-        for (var at = from; at < to; at++)
-            least = Math.Min(least, model.Table[at * PlacementModel.Figures]);
-        return least;
+        var objectives = new double[Objectives];
+        _state.Measure(objectives);
+        return objectives;
     }
+
+    /// <summary>Seconds on the fastest candidate.</summary>
+    private double Quickest(int slot) => _model.Table[_model.ClassStart[_model.SlotClass[slot]] * PlacementModel.Figures];
 
     /// <summary>Uniform on the simplex: exponential variates, divided by their sum.</summary>
-    private double[] RandomWeights()
+    private static double[] RandomWeights(Xoshiro256 random)
     {
         var weights = new double[Objectives];
         for (var m = 0; m < Objectives; m++)
-            weights[m] = -Math.Log(_random.NextUnit());
+            weights[m] = -Math.Log(random.NextUnit());
         var sum = weights.Sum();
-        for (var m = 0; m < Objectives; m++)
-            weights[m] /= sum;
-        return weights;
-    }
-
-    private Weights Scaled(double[] weights, IReadOnlyList<double> extents)
-    {
-        double Of(int m) => extents[m] > 0 ? weights[m] / extents[m] : 0;
-        return new Weights(Vector256.Create(Of(0), Of(1), Of(2), Of(3)) / model.SlotCount, Of(4));
-    }
-
-    private int RepeatsOfBest(List<int[]> seeds)
-    {
-        var fewest = int.MaxValue;
-        foreach (var genes in seeds)
-        {
-            _state.Load(genes);
-            if (_state.Unsettled == 0)
-                fewest = Math.Min(fewest, _state.Repeats);
-        }
-        return fewest;
+        return [.. weights.Select(w => w / sum)];
     }
 
     private static double[] WorstOf(EvolutionLoop<int> loop)
@@ -181,85 +203,66 @@ internal sealed class PlacementSearcher(
         return worst;
     }
 
-    /// <summary>Moves slots of the named and the chosen point wherever that lowers what the point is wanted for, until nothing does.</summary>
+    /// <summary>The named points and the wanted one, improved towards what they are wanted for until nothing helps or time is up.</summary>
     private List<PlacementPoint> Improve(PlacementFront front, double[] wanted, int repeatsAllowed)
     {
         var improved = new List<PlacementPoint>();
-        foreach (var aim in Enum.GetValues<PlanKind>().Select(PlacementFront.WeightsOf).Append(wanted))
+        double[][] aims = [wanted, .. Enum.GetValues<PlanKind>().Select(PlacementFront.WeightsOf)];
+        foreach (var aim in aims.DistinctBy(a => (a[0], a[1], a[2], a[3], a[4])))
         {
-            var genes = front.Points[front.Nearest(aim)].Genes.ToArray();
+            var genes = front.Nearest(aim).Genes.ToArray();
+            Improve(genes, front.Scale.Weigh(aim.Select(w => w + Aside).ToArray()), int.MaxValue, ImproveShare);
+            // Measured from the beginning: sums that were moved along have rounding errors.
             _state.Load(genes);
-            Descend(Scaled([.. aim.Select(w => w + 1e-3)], front.Extent));
-            _state.Chosen.CopyTo(genes);
-            _state.Load(genes);
-            if (_state.Unsettled > 0 || _state.Repeats > repeatsAllowed)
-                continue;
-            var objectives = new double[Objectives];
-            _state.Measure(objectives);
-            improved.Add(new PlacementPoint(genes, objectives));
+            if (_state.Unsettled == 0 && _state.Repeats <= repeatsAllowed)
+                improved.Add(new PlacementPoint(genes, Measured()));
         }
         return improved;
     }
 
-    private void Descend(in Weights weights)
+    /// <summary>Rounds of moves of every slot and of exchanges, until one helps nothing or a share of the budget is spent.</summary>
+    private void Improve(int[] genes, in Weights weights, int rounds, double until)
     {
-        for (var moved = true; moved && clock.GetElapsedTime(began) < budget;)
+        _state.Load(genes);
+        if (_state.Unsettled > 0)
+            return;
+        var chance = _problem.Seed;
+        for (var (round, helped) = (0, true); round < rounds && helped && Elapsed < _budget * until; round++)
         {
-            moved = false;
-            for (var slot = 0; slot < model.SlotCount; slot++)
-            {
-                var before = _state.Chosen[slot];
-                var repeats = _state.Repeats;
-                _state.Move(slot, -1);
-                var (best, least) = (before, _state.CostOfSeating(slot, before, weights) - 1e-12);
-                for (var candidate = 0; candidate < model.CandidateCount(slot); candidate++)
-                {
-                    var cost = _state.CostOfSeating(slot, candidate, weights);
-                    if (cost >= least)
-                        continue;
-                    var device = model.Candidates[model.ClassStart[model.SlotClass[slot]] + candidate];
-                    if (!_state.Fits(model.SlotClass[slot], device) || _state.Conflicts(slot, device) || _state.WouldRepeat(slot, device))
-                        continue;
-                    (best, least) = (candidate, cost);
-                }
-                _state.Move(slot, best);
-                moved |= best != before;
-            }
+            helped = false;
+            for (var slot = 0; slot < _model.SlotCount; slot++)
+                helped |= _improvement.TryMove(slot, weights);
+            helped |= _improvement.Some(0, ExchangesPerSlot * _model.SlotCount, weights, ref chance);
         }
+        _state.Chosen.CopyTo(genes);
     }
 
-    /// <summary>What the front dominates of the box from the ideal point to the worst of the first population, and what an earlier one did.</summary>
-    private (double Now, double Half) Volumes(PlacementFront front, double[] worst, double[] earlier)
+    /// <summary>Share that a front dominates of the box from the ideal to the worst of the first population; exact, of the points that are left of it.</summary>
+    private static double Volume(PlacementFront front, ObjectiveScale scale, double[] worst)
     {
-        var volume = new Hypervolume(Objectives, settings.FrontSize);
-        var reference = new double[Objectives];
-        reference.AsSpan().Fill(1);
-        double Share(IReadOnlyList<double[]> rows) => volume.Measure(
-            rows.SelectMany(row => Enumerable.Range(0, Objectives).Select(m => worst[m] > front.Ideal[m] ? (row[m] - front.Ideal[m]) / (worst[m] - front.Ideal[m]) : 0)).ToArray(), reference);
-
-        var past = new PlacementFront([.. Enumerable.Range(0, earlier.Length / Objectives).Select(i => new PlacementPoint([], earlier[(i * Objectives)..((i + 1) * Objectives)]))]);
-        past.Thin(settings.FrontSize, []);
-        return (Share([.. front.Points.Select(p => p.Objectives)]), Share([.. past.Points.Select(p => p.Objectives)]));
+        var ideal = scale.Ideal;
+        var rows = front.Points.SelectMany(p => p.Objectives.Select((value, m) => worst[m] > ideal[m] ? Math.Max(0, (value - ideal[m]) / (worst[m] - ideal[m])) : 0)).ToArray();
+        return Hypervolume.Of(rows, [1, 1, 1, 1, 1]);
     }
 
     private Assignment[] Assignments(int[] genes, double[] wanted) =>
         [.. genes.Select((candidate, slot) => new Assignment(
-            model.Tasks[model.SlotTask[slot]].Key, model.Devices[model.Candidates[model.ClassStart[model.SlotClass[slot]] + candidate]].Id, Score(slot, candidate, wanted)))];
+            _model.Tasks[_model.SlotTask[slot]].Key, _model.Devices[_model.Candidates[_model.ClassStart[_model.SlotClass[slot]] + candidate]].Id, Score(slot, candidate, wanted)))];
 
     /// <summary>By the pass's weights, how near the device comes to the best of the class's candidates in each figure (1) from the worst (0).</summary>
     private double Score(int slot, int candidate, double[] wanted)
     {
-        var (from, to) = (model.ClassStart[model.SlotClass[slot]], model.ClassStart[model.SlotClass[slot] + 1]);
+        var (from, to) = (_model.ClassStart[_model.SlotClass[slot]], _model.ClassStart[_model.SlotClass[slot] + 1]);
         var (score, total) = (0.0, 0.0);
         for (var m = 0; m < PlacementModel.Figures; m++)
         {
             var (least, most) = (double.PositiveInfinity, double.NegativeInfinity);
             for (var at = from; at < to; at++)
             {
-                var figure = model.Table[at * PlacementModel.Figures + m];
+                var figure = _model.Table[at * PlacementModel.Figures + m];
                 (least, most) = (Math.Min(least, figure), Math.Max(most, figure));
             }
-            var own = model.Table[(from + candidate) * PlacementModel.Figures + m];
+            var own = _model.Table[(from + candidate) * PlacementModel.Figures + m];
             score += wanted[m] * (most > least ? (most - own) / (most - least) : 1);
             total += wanted[m];
         }
@@ -268,31 +271,9 @@ internal sealed class PlacementSearcher(
 
     private List<TaskKey> Unplaced()
     {
-        var placed = new int[model.Tasks.Count];
-        foreach (var task in model.SlotTask)
+        var placed = new int[_model.Tasks.Count];
+        foreach (var task in _model.SlotTask)
             placed[task]++;
-        return [.. Enumerable.Range(0, placed.Length).Where(task => placed[task] < model.Tasks[task].Slots).Select(task => model.Tasks[task].Key)];
+        return [.. Enumerable.Range(0, placed.Length).Where(task => placed[task] < _model.Tasks[task].Slots).Select(task => _model.Tasks[task].Key)];
     }
-}
-
-/// <summary>Fronts of earlier generations, few and evenly spread over however many there will be: when full, every other one is dropped.</summary>
-internal sealed class FrontHistory
-{
-    private const int Most = 32;
-    private readonly List<(int Generation, double[] Rows)> _kept = [];
-    private int _stride = 1;
-
-    public void Remember(int generation, EvolutionLoop<int> loop)
-    {
-        if (generation % _stride != 0)
-            return;
-        _kept.Add((generation, loop.Objectives.ToArray()));
-        if (_kept.Count < Most)
-            return;
-        _stride *= 2;
-        _kept.RemoveAll(k => k.Generation % _stride != 0);
-    }
-
-    /// <summary>The one kept nearest to a generation.</summary>
-    public double[] At(int generation) => _kept.MinBy(k => Math.Abs(k.Generation - generation)).Rows;
 }

@@ -47,16 +47,12 @@ internal sealed class PlacementSeeds(PlacementModel model)
     }
 
     /// <summary>Best fit in order of service.</summary>
-    public void FillBestFit(Span<int> genes)
+    public int[] BestFit()
     {
-        _state.Clear();
+        var genes = InOrderOfService([]);
         for (var slot = 0; slot < genes.Length; slot++)
-        {
-            var found = BestFit(slot, Nowhere);
-            if (found >= 0)
-                _state.Move(slot, found);
-        }
-        Take(genes);
+            genes[slot] = Math.Max(0, genes[slot]);
+        return genes;
     }
 
     /// <summary>Each slot where it raises the weighted sum of objectives least.</summary>
@@ -78,7 +74,8 @@ internal sealed class PlacementSeeds(PlacementModel model)
             if (found >= 0)
                 _state.Move(slot, found);
         }
-        Take(genes);
+        for (var slot = 0; slot < genes.Length; slot++)
+            genes[slot] = Math.Max(0, _state.Chosen[slot]);
     }
 
     /// <summary>What a slot loses, by the weights, when it gets a middling candidate instead of its best: those with most to lose choose first.</summary>
@@ -97,12 +94,6 @@ internal sealed class PlacementSeeds(PlacementModel model)
             regrets[taskClass] = to > from ? least - sum / (to - from) : 0;
         }
         return slot => regrets[model.SlotClass[slot]];
-    }
-
-    private void Take(Span<int> genes)
-    {
-        for (var slot = 0; slot < genes.Length; slot++)
-            genes[slot] = Math.Max(0, _state.Chosen[slot]);
     }
 
     private void SortByKey()
