@@ -6,7 +6,7 @@ namespace FogCompute.Placement;
 /// <summary>Small multiples: a row per figure, a column per size of pool, the policies side by side; a dot is the median, its whisker the quartiles.</summary>
 internal static class Chart
 {
-    private const int Left = 205, Top = 76, Width = 270, Height = 84, Between = 56, RowGap = 22, Labels = 112;
+    private const int Left = 222, Top = 76, Width = 270, Height = 84, Between = 56, RowGap = 22, Labels = 112;
     private const string Grey = "#6b7280", Accent = "#c2410c", Light = "#f0a070";
 
     public static string Draw(IReadOnlyList<SizeResult> sizes, IReadOnlyList<Policy> policies, string note)
