@@ -56,6 +56,54 @@ internal static class Pool
         return new PlacementProblem(tasks, devices) { Now = Now };
     }
 
+    /// <summary>Tasks of a few kinds of job, one slot each, and devices that differ in everything and have room for all of them.</summary>
+    public static PlacementProblem Mixed(int tasks, int devices, int seed, int kinds = 3)
+    {
+        var random = new Random(seed);
+        var slots = tasks / devices + 2;
+        var pool = Enumerable.Range(0, devices).Select(i => Device($"d{i}", Owner(i % 5)) with
+        {
+            CpuMillicores = 1000 * slots, MemoryBytes = slots * GiB, Slots = slots, Trust = 0.2 + 0.8 * random.NextDouble(), BenchmarkScore = 500 + random.Next(1500),
+            WattsPerCore = 2 + random.Next(20), Leases = i % 2, LeasedMillicores = i % 2 * 1000,
+        }).ToList();
+        var jobs = Enumerable.Range(0, kinds).Select(i => Task(Needs with { CpuMillicores = 500 * (1 + i % 2) }) with
+        {
+            Estimate = TimeSpan.FromMinutes(20 + random.Next(200)), MicroPerHour = 100_000 * (1 + i), Deadline = i % 2 == 0 ? Now.AddHours(5) : null,
+        }).ToList();
+        return new PlacementProblem([.. Enumerable.Range(0, tasks).Select(i => jobs[i % kinds] with { Key = new TaskKey(new JobId(Owner(i % kinds)), i) })], pool) { Now = Now };
+    }
+
+    /// <summary>The five objectives of an answer, straight from the run model and the definition of variance.</summary>
+    public static double[] Objectives(PlacementProblem problem, IReadOnlyList<Assignment> assignments)
+    {
+        var reference = RunModel.ReferenceScore(problem.Devices);
+        var tasks = problem.Tasks.ToDictionary(t => t.Key);
+        var devices = problem.Devices.ToDictionary(d => d.Id);
+        var sums = new double[4];
+        foreach (var (key, id, _) in assignments)
+        {
+            var (task, device) = (tasks[key], devices[id]);
+            var seconds = RunModel.Seconds(task.Estimate, device, reference);
+            sums[0] += seconds;
+            sums[1] += RunModel.CostMicro(task.MicroPerHour, seconds);
+            sums[2] += RunModel.Joules(task.Needs, device, seconds);
+            sums[3] += RunModel.Risk(task, device, seconds, problem.Now);
+        }
+        var given = assignments.ToLookup(a => a.DeviceId, a => tasks[a.Task].Needs);
+        var utilisation = problem.Devices.Where(d => d.Unavailable is null).Select(d =>
+        {
+            double Share(double used, double total) => total > 0 ? Math.Clamp(used / total, 0, 1) : 1;
+            return Math.Max(Share(d.Leases + given[d.Id].Count(), d.Slots), Share(d.LeasedMillicores + given[d.Id].Sum(n => n.CpuMillicores), d.CpuMillicores));
+        }).ToList();
+        var mean = utilisation.Average();
+        return [.. sums.Select(s => s / assignments.Count), utilisation.Average(u => (u - mean) * (u - mean))];
+    }
+
+    public static double[] Figures(PlacementObjectives o) => [o.FinishSeconds, o.CostMicro, o.Joules, o.Risk, o.Imbalance];
+
+    /// <summary>Whether one is no worse in anything, to a billionth.</summary>
+    public static bool NoWorse(double[] one, double[] other) => one.Zip(other).All(p => p.First <= p.Second + 1e-9 * Math.Max(1, Math.Abs(p.Second)));
+
     /// <summary>No rule broken, no device overfilled, unplaced tasks named exactly.</summary>
     public static void RequireFeasible(PlacementProblem problem, PlacementOutcome outcome)
     {

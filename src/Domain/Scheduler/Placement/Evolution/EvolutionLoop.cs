@@ -35,6 +35,9 @@ public sealed class EvolutionLoop<TGene> : IDisposable
     private readonly int[] _shuffled;
     private readonly int[] _parents;
     private readonly bool[] _survives;
+    private readonly int[] _byObjectives;
+    private readonly int[] _copies;
+    private readonly double[] _standing;
     private Survival? _survival;
     private Xoshiro256 _random;
 
@@ -57,6 +60,9 @@ public sealed class EvolutionLoop<TGene> : IDisposable
         _shuffled = new int[_size];
         _parents = new int[_size];
         _survives = new bool[2 * _size];
+        _byObjectives = new int[settings.SetCopiesBack ? BitOperations.RoundUpToPowerOf2((uint)(4 * _size)) : 0];
+        _copies = new int[settings.SetCopiesBack ? 2 * _size : 0];
+        _standing = new double[settings.SetCopiesBack ? 2 * _size : 0];
         _evaluator = new BatchEvaluator<TGene>(problem, _genes, _objectives, _violations, settings.Threads);
         _random = new Xoshiro256(settings.Seed);
     }
@@ -91,7 +97,7 @@ public sealed class EvolutionLoop<TGene> : IDisposable
         seeds.CopyTo(_genes);
         _variation.Sample(_genes.AsSpan(seeds.Length, _size * _variableCount - seeds.Length), _random);
         _evaluator.Evaluate(0, _size);
-        survival.Choose(_objectives, Violations, _size, _random);
+        survival.Choose(_objectives, Standing(_size), _size, _random);
         survival.Ranks.CopyTo(_ranks);
         survival.Diversity[.._size].CopyTo(_diversity);
         Generation = 0;
@@ -107,7 +113,7 @@ public sealed class EvolutionLoop<TGene> : IDisposable
         _variation.Breed(Genes, _parents, _genes.AsSpan(_size * _variableCount), _random);
         _evaluator.Evaluate(_size, _size);
         Evaluations += _size;
-        Replace(survival.Choose(_objectives, _violations, _size, _random), survival);
+        Replace(survival.Choose(_objectives, Standing(2 * _size), _size, _random), survival);
         Generation++;
     }
 
@@ -169,6 +175,38 @@ public sealed class EvolutionLoop<TGene> : IDisposable
         : Generation >= _settings.MaxGenerations ? EvolutionEnd.Generations
         : withOneMore >= _settings.Budget ? EvolutionEnd.Budget
         : null;
+
+    /// <summary>
+    /// The violations by which survivors are chosen: with copies set back, the k-th copy of a feasible individual has k times the smallest of all
+    /// violations. Found by open addressing over the objectives, children first, so that genes may drift where the objectives do not change.
+    /// </summary>
+    private ReadOnlySpan<double> Standing(int rows)
+    {
+        if (_byObjectives.Length == 0)
+            return _violations.AsSpan(0, rows);
+        _byObjectives.AsSpan().Fill(-1);
+        for (var row = rows - 1; row >= 0; row--)
+        {
+            _standing[row] = _violations[row];
+            if (_violations[row] > 0)
+                continue;
+            var objectives = ObjectivesOf(row);
+            var hash = 14695981039346656037;
+            foreach (var value in objectives)
+                hash = (hash ^ BitConverter.DoubleToUInt64Bits(value)) * 1099511628211;
+            // Numbers differ in their upper bits, which multiplication has not brought down.
+            var place = (int)((hash ^ (hash >> 32)) & (ulong)(_byObjectives.Length - 1));
+            while (_byObjectives[place] >= 0 && !ObjectivesOf(_byObjectives[place]).SequenceEqual(objectives))
+                place = (place + 1) & (_byObjectives.Length - 1);
+            if (_byObjectives[place] >= 0)
+            {
+                _standing[row] = ++_copies[_byObjectives[place]] * double.Epsilon;
+                continue;
+            }
+            (_byObjectives[place], _copies[row]) = (row, 0);
+        }
+        return _standing.AsSpan(0, rows);
+    }
 
     /// <summary>Two rounds in which everybody meets one random other: the winners are the parents.</summary>
     private void DrawParents()

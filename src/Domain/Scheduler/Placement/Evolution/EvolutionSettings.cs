@@ -36,6 +36,12 @@ public sealed record EvolutionSettings
 
     public SurvivalStrategy Survival { get; init; } = SurvivalStrategy.Automatic;
 
+    /// <summary>
+    /// Of feasible individuals with the same objectives one counts, and the others come after everything else that is feasible, second copies before
+    /// third ones. For discrete problems, whose fronts fill up with copies otherwise.
+    /// </summary>
+    public bool SetCopiesBack { get; init; }
+
     /// <summary>Threads that evaluate, the caller's included. The result is the same for any number.</summary>
     public int Threads { get; init; } = 1;
 

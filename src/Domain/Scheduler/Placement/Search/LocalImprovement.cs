@@ -81,6 +81,17 @@ internal sealed class LocalImprovement(PlacementModel model, PlacementState stat
         return helped;
     }
 
+    /// <summary>Lets two random slots change places in a placement that is not loaded, if their classes have the devices at all.</summary>
+    public void Exchange(Span<int> genes, ref ulong random)
+    {
+        var (one, other) = (Below(ref random), Below(ref random));
+        var (classOne, classOther) = (model.SlotClass[one], model.SlotClass[other]);
+        var toOther = model.CandidateOf(classOne, model.Candidates[model.ClassStart[classOther] + genes[other]]);
+        var toOne = model.CandidateOf(classOther, model.Candidates[model.ClassStart[classOne] + genes[one]]);
+        if (toOther >= 0 && toOne >= 0)
+            (genes[one], genes[other]) = (toOther, toOne);
+    }
+
     /// <summary>A slot by chance, from a linear congruential generator (Knuth's MMIX): what matters is that it costs nothing.</summary>
     private int Below(ref ulong random)
     {

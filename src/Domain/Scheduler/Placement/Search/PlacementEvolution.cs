@@ -6,11 +6,12 @@ namespace FogCompute.Domain.Scheduler.Placement.Search;
 /// <summary>
 /// Placement as a problem for evolution: a gene per slot, its value an index into the candidates of the slot's class. Individuals are mended by
 /// <see cref="PlacementState.Load"/>; what cannot be mended, and owners repeated beyond <see cref="RepeatsAllowed"/>, is constraint violation,
-/// counted in slots. One thread at a time.
+/// counted in slots. On one thread only: chance is drawn on the way, so that no placement is always changed before it is seen.
 /// <para>
-/// Half of them are then improved by a few moves and exchanges towards where they are good already (a memetic algorithm): the sums over
-/// many slots make a nearly convex front, on which crossing two good placements gives middling ones. The other half stays as bred, because a
-/// weighted sum never finds what lies in a dent of the front.
+/// A quarter of the children have two slots exchanged before, which in a full pool is the smallest change there is and mutation of single genes does
+/// not make. Half of them are improved afterwards by a few moves and exchanges towards where they are good already (a memetic algorithm): the
+/// sums over many slots make a nearly convex front, on which crossing two good placements gives middling ones. The other half stays as bred,
+/// because a weighted sum never finds what lies in a dent of the front.
 /// </para>
 /// <para>
 /// Evaluation is whole, not relative to a parent: uniform crossover changes a quarter of the genes and more, and seating 1 000 slots takes
@@ -19,8 +20,8 @@ namespace FogCompute.Domain.Scheduler.Placement.Search;
 /// </summary>
 internal sealed class PlacementEvolution : IEvolutionProblem<int>
 {
-    /// <summary>Tried per individual that is improved; measured on 200 and 1 000 slots.</summary>
-    private const int Moves = 80, Exchanges = 400;
+    /// <summary>Tried at most per individual that is improved, measured on 200 and 1 000 slots; and per slot, where there are few.</summary>
+    private const int Moves = 80, Exchanges = 400, MovesPerSlot = 1, ExchangesPerSlot = 2;
 
     /// <summary>Added to the normalised distance from the ideal, whose inverse is the weight of an objective.</summary>
     private const double Softness = 0.1;
@@ -28,12 +29,13 @@ internal sealed class PlacementEvolution : IEvolutionProblem<int>
     private readonly PlacementState _state;
     private readonly LocalImprovement _improvement;
     private readonly ObjectiveScale _scale;
+    private readonly Xoshiro256 _random;
     private readonly int[] _lower;
     private readonly int[] _upper;
 
-    public PlacementEvolution(PlacementModel model, PlacementState state, LocalImprovement improvement, ObjectiveScale scale)
+    public PlacementEvolution(PlacementModel model, PlacementState state, LocalImprovement improvement, ObjectiveScale scale, ulong seed)
     {
-        (_state, _improvement, _scale) = (state, improvement, scale);
+        (_state, _improvement, _scale, _random) = (state, improvement, scale, new Xoshiro256(seed));
         _lower = new int[model.SlotCount];
         _upper = [.. Enumerable.Range(0, model.SlotCount).Select(slot => model.CandidateCount(slot) - 1)];
     }
@@ -41,8 +43,8 @@ internal sealed class PlacementEvolution : IEvolutionProblem<int>
     /// <summary>Most slots whose owner repeats although another is preferred: what the best placement known at the start needs.</summary>
     public int RepeatsAllowed { get; set; } = int.MaxValue;
 
-    /// <summary>Whether half of the individuals are improved; not yet in the first population, which is improved or random already.</summary>
-    public bool Improves { get; set; }
+    /// <summary>Whether what comes is children: the first population is improved already, or random, and left as it is.</summary>
+    public bool Breeding { get; set; }
 
     public int ObjectiveCount => PlacementState.Objectives;
 
@@ -56,12 +58,14 @@ internal sealed class PlacementEvolution : IEvolutionProblem<int>
         {
             var genes = vectors.Slice(row * _lower.Length, _lower.Length);
             var measured = objectives.Slice(row * PlacementState.Objectives, PlacementState.Objectives);
+            var random = _random.NextBits();
+            if (Breeding && (random & 3) == 0)
+                _improvement.Exchange(genes, ref random);
             _state.Load(genes);
             _state.Measure(measured);
-            var random = Hash(genes);
-            if (Improves && _state.Unsettled == 0 && (random >> 63) == 0)
+            if (Breeding && _state.Unsettled == 0 && (random >> 63) == 0)
             {
-                _improvement.Some(Moves, Exchanges, Towards(measured), ref random);
+                _improvement.Some(Math.Min(Moves, MovesPerSlot * genes.Length), Math.Min(Exchanges, ExchangesPerSlot * genes.Length), Towards(measured), ref random);
                 _state.Chosen.CopyTo(genes);
                 _state.Measure(measured);
             }
@@ -79,14 +83,5 @@ internal sealed class PlacementEvolution : IEvolutionProblem<int>
         for (var m = 0; m < weights.Length; m++)
             weights[m] = 1 / (Math.Max(0, _scale.Normalise(objectives[m], m)) + Softness);
         return _scale.Weigh(weights);
-    }
-
-    private static ulong Hash(ReadOnlySpan<int> genes)
-    {
-        var hash = 14695981039346656037;
-        foreach (var gene in genes)
-            hash = (hash ^ (uint)gene) * 1099511628211;
-        hash = (hash ^ (hash >> 32)) * 0x9E3779B97F4A7C15;
-        return hash ^ (hash >> 29);
     }
 }

@@ -51,14 +51,14 @@ internal sealed class PlacementSearcher
         var known = seeds.Where(s => s.Repeats == repeats).Select(s => s.Point).ToList();
         var knownSeeds = known.Count;
         var scale = new ObjectiveScale([.. seeds.Select(s => s.Point.Objectives)], _model.SlotCount);
-        var evolution = new PlacementEvolution(_model, _state, _improvement, scale) { RepeatsAllowed = repeats };
+        var evolution = new PlacementEvolution(_model, _state, _improvement, scale, _problem.Seed) { RepeatsAllowed = repeats };
         using var loop = Evolve.Assignments(
-            evolution, new EvolutionSettings { Population = _settings.Population, Survival = _settings.Survival, Seed = _problem.Seed }, _clock);
+            evolution, new EvolutionSettings { Population = _settings.Population, Survival = _settings.Survival, Seed = _problem.Seed, SetCopiesBack = true }, _clock);
         var beforeStart = Elapsed;
         loop.Start(seeds.SelectMany(s => s.Point.Genes).ToArray());
         var worst = WorstOf(loop);
         var history = new FrontHistory();
-        evolution.Improves = true;
+        evolution.Breeding = true;
         // Until one is measured: improvement makes a generation that much dearer than the first population was.
         var longest = (Elapsed - beforeStart) * 8;
         while (loop.Generation < (_settings.MaxGenerations ?? int.MaxValue) && Elapsed + longest < _budget * EvolutionShare)

@@ -178,11 +178,17 @@ internal sealed class PlacementState
         return UtilisationOf(device, _model.Needs[need + PlacementModel.SlotLane], _model.Needs[need + PlacementModel.CpuLane]);
     }
 
-    /// <summary>Writes the five objectives.</summary>
+    /// <summary>
+    /// Writes the five objectives, rounded to 40 bits and to 12 decimals where they are shares: the same seats in another order, which sum up to
+    /// something else in the last digits, must not pass for another placement.
+    /// </summary>
     public void Measure(Span<double> objectives)
     {
         (_figures / _model.SlotCount).CopyTo(objectives);
-        objectives[4] = Variance(_utilisationSum, _utilisationSquares);
+        for (var m = 0; m < 3; m++)
+            objectives[m] = BitConverter.Int64BitsToDouble((BitConverter.DoubleToInt64Bits(objectives[m]) + (1L << 11)) & ~((1L << 12) - 1));
+        objectives[3] = Math.Round(objectives[3], 12);
+        objectives[4] = Math.Round(Variance(_utilisationSum, _utilisationSquares), 12);
     }
 
     /// <summary>The weighted sum of objectives, as far as slots are seated.</summary>
