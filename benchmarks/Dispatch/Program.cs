@@ -8,7 +8,8 @@ using FogCompute.Cli.Server;
 using FogCompute.Dispatch;
 
 // How fast is dispatch, end to end, on this machine? Real control plane with its embedded PostgreSQL (durable commits), four real agents of 32
-// slots, against floors measured in the same run: the database's own dequeue rate (pgbench, FOR UPDATE SKIP LOCKED) and the bare sandbox.
+// slots, against floors measured in the same run: the database's own dequeue rate (pgbench, FOR UPDATE SKIP LOCKED) and the bare sandbox; and
+// beside it Slurm, where it is installed.
 // Usage: ./dev bench dispatch [--quick]
 
 const int Agents = 4, SlotsEach = 32;
@@ -23,6 +24,11 @@ if (!OperatingSystem.IsWindows())
     File.SetUnixFileMode(home, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
 try
 {
+    // Before anything of ours runs: Slurm has the machine to itself.
+    var absent = Slurm.Absent();
+    var slurm = absent is null ? await Slurm.MeasureAsync(quick ? 200 : 1_000, TimeSpan.FromSeconds(90), stop.Token) : null;
+    Console.Error.WriteLine(slurm is null ? $"Slurm is not measured: {absent}" : $"{slurm.Version}: {slurm.ArrayPerSecond:0.0} jobs/s as an array, {slurm.SeparatePerSecond?.ToString("0.0", CultureInfo.InvariantCulture) ?? "–"} one by one on {Slurm.Slots} slots; {slurm.NarrowPerSecond:0.0} on {Slurm.NarrowSlots}");
+
     await using var pool = new LocalPool(host, binaries, home, LocalPool.FreePort(), logToFiles: true, new Dictionary<string, string?>());
     using var server = new FogServer(pool.Address, null);
     await pool.StartControlPlaneAsync(server, stop.Token);
@@ -51,7 +57,10 @@ try
     var audit = await server.GetAsync("api/tokenomics/audit", stop.Token);
 
     var (p50, p99) = (Percentile(starts, 0.50), Percentile(starts, 0.99));
-    var pass = noop >= 1_000 && command >= 0.6 * sameBare && p99 < 150 && submit < 5 && (bool)audit["balanced"]!;
+    var pass = noop >= 1_000 && command >= 0.6 * sameBare && p99 < 150 && submit < 5 && (bool)audit["balanced"]!
+        && (slurm is null || (command >= 6 * slurm.Best && noop >= 40 * slurm.Best));
+    var slurmCell = slurm is null ? $"Slurm not measured: {absent}"
+        : $"{slurm.Best:0.0} jobs/s of {slurm.Version} (one node, {Slurm.Slots} slots, {slurm.Jobs} × `/bin/true`; one array {slurm.ArrayPerSecond:0.0}, one by one {slurm.SeparatePerSecond?.ToString("0.0", CultureInfo.InvariantCulture) ?? "–"}; {slurm.NarrowPerSecond:0.0} on {Slurm.NarrowSlots} slots)";
     Console.WriteLine($"""
 
         | figure | measured | floor in the same run | ratio | aim |
@@ -59,6 +68,8 @@ try
         | `noop` tasks/s, end to end ({Agents} agents × {SlotsEach} slots, {noopTasks} tasks) | {noop:0} | {dequeue:0} dequeues/s (pgbench, SKIP LOCKED, {Agents} clients) | {noop / dequeue:0.00} | ≥ 1000 |
         | sandboxed `command` tasks/s (`true`, {commands} tasks) | {command:0} | {sameBare:0} `bwrap … true`/s with the agent's own sandbox options (4 shell loops) | {command / sameBare:0.00} | ≥ 0.60 × floor |
         | the same | {command:0} | {leastBare:0} `bwrap --ro-bind / / --unshare-all true`/s (4 shell loops) | {command / leastBare:0.00} | |
+        | the same | {command:0} | {slurmCell} | {Ratio(command)} | ≥ 6 × Slurm |
+        | `noop` tasks/s | {noop:0} | the same | {Ratio(noop)} | ≥ 40 × Slurm |
         | submit → start, single `noop` jobs, p50 ms | {p50:0.0} | | | |
         | submit → start, single `noop` jobs, p99 ms ({singles} jobs) | {p99:0.0} | | | < 150 |
         | submit of one array of 100 000 tasks, seconds to the answer | {submit:0.00} | | | < 5 |
@@ -70,9 +81,14 @@ try
         benchmark = "dispatch", quick, processors = Environment.ProcessorCount,
         figures = new { noop_tasks_per_s = Math.Round(noop, 1), command_tasks_per_s = Math.Round(command, 1), submit_to_start_p50_ms = Math.Round(p50, 2), submit_to_start_p99_ms = Math.Round(p99, 2), submit_100000_tasks_s = Math.Round(submit, 2), dequeues_per_s = Math.Round(dequeue, 1), same_bwrap_per_s = Math.Round(sameBare, 1), least_bwrap_per_s = Math.Round(leastBare, 1) },
         ratios = new { noop_to_dequeue = Math.Round(noop / dequeue, 3), command_to_same_bwrap = Math.Round(command / sameBare, 3), command_to_least_bwrap = Math.Round(command / leastBare, 3) },
+        // Null where Slurm could not be measured; slurm_absent says why, and "pass" is of the other aims alone.
+        slurm = slurm is null ? null : new { version = slurm.Version, parameters = slurm.Parameters, jobs = slurm.Jobs, array_jobs_per_s = Math.Round(slurm.ArrayPerSecond, 1), separate_jobs_per_s = slurm.SeparatePerSecond is { } rate ? Math.Round(rate, 1) : (double?)null, slots = Slurm.Slots, narrow_slots = Slurm.NarrowSlots, narrow_jobs_per_s = Math.Round(slurm.NarrowPerSecond, 1), command_to_slurm = Math.Round(command / slurm.Best, 2), noop_to_slurm = Math.Round(noop / slurm.Best, 1), command_to_narrow_slurm = Math.Round(command / slurm.NarrowPerSecond, 2), noop_to_narrow_slurm = Math.Round(noop / slurm.NarrowPerSecond, 1) },
+        slurm_absent = absent,
         balanced = (bool)audit["balanced"]!, pass,
     }));
     return pass ? 0 : 1;
+
+    string Ratio(double figure) => slurm is null ? "–" : (figure / slurm.Best).ToString("0.0", CultureInfo.InvariantCulture);
 
     async Task<double> RunArrayAsync(string name, JsonObject payload, int count)
     {

@@ -14,6 +14,9 @@ public sealed record PlacementSettings
 
     public SurvivalStrategy Survival { get; init; } = SurvivalStrategy.Automatic;
 
+    /// <summary>Whether the first population holds the heuristics' and earlier answers; without, it is random, which is for comparison.</summary>
+    public bool Seeded { get; init; } = true;
+
     /// <summary>Open slots from which on a search is worth it.</summary>
     public int FewestSlots { get; init; } = 17;
 

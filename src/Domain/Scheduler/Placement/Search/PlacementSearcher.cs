@@ -129,6 +129,17 @@ internal sealed class PlacementSearcher
             return genes;
         }
 
+        if (!_settings.Seeded)
+        {
+            var drawn = new Xoshiro256(_problem.Seed);
+            for (var i = 0; i < _settings.Population; i++)
+                Add([.. Enumerable.Range(0, _model.SlotCount).Select(slot => drawn.NextBelow(_model.CandidateCount(slot)))]);
+            // None of them can be mended: nearly every place is taken.
+            if (seeds.Count == 0)
+                Add([.. _start]);
+            return seeds;
+        }
+
         Add([.. _start]);
         var previous = _model.GenesOf(_problem.Previous);
         if (previous.Any(gene => gene >= 0))
