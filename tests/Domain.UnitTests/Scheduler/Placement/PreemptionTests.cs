@@ -1,7 +1,7 @@
 using FogCompute.Domain.Scheduler;
 using FogCompute.Domain.Scheduler.Placement;
 
-namespace FogCompute.Domain.UnitTests.Scheduler;
+namespace FogCompute.Domain.UnitTests.Scheduler.Placement;
 
 public sealed class PreemptionTests
 {
@@ -10,7 +10,7 @@ public sealed class PreemptionTests
     private int _ids;
 
     /// <summary>A device of four cores and four slots whose leases are exactly these.</summary>
-    private static PlacementDevice Full(string id, params RunningAttempt[] attempts) => HardFilterTests.Device(id) with
+    private static PlacementDevice Full(string id, params RunningAttempt[] attempts) => Pool.Device(id) with
     {
         LeasedMillicores = attempts.Sum(a => a.Holds.CpuMillicores), LeasedBytes = attempts.Sum(a => a.Holds.MemoryBytes), Leases = attempts.Length,
     };
@@ -18,11 +18,11 @@ public sealed class PreemptionTests
     private RunningAttempt Runs(string device, int priority, int millicores = 4000, int seconds = 60, bool checkpointing = false, long memory = GiB) => new()
     {
         Id = new AttemptId(new Guid(++_ids, 0, 0, [0, 0, 0, 0, 0, 0, 0, 0])), DeviceId = device, Priority = priority,
-        Holds = HardFilterTests.Needs with { CpuMillicores = millicores, MemoryBytes = memory }, Ran = TimeSpan.FromSeconds(seconds), Checkpointing = checkpointing,
+        Holds = Pool.Needs with { CpuMillicores = millicores, MemoryBytes = memory }, Ran = TimeSpan.FromSeconds(seconds), Checkpointing = checkpointing,
     };
 
     private static UrgentTask Waits(int priority, int millicores = 1000, double seconds = 6, int slots = 1, int replicas = 1, PlacementTask? task = null) =>
-        new((task ?? HardFilterTests.Task(HardFilterTests.Needs with { CpuMillicores = millicores })) with { Slots = slots }, priority, replicas, Now - TimeSpan.FromSeconds(seconds));
+        new((task ?? Pool.Task(Pool.Needs with { CpuMillicores = millicores })) with { Slots = slots }, priority, replicas, Now - TimeSpan.FromSeconds(seconds));
 
     private static IReadOnlyList<AttemptId> Choose(IReadOnlyList<UrgentTask> waiting, IReadOnlyList<PlacementDevice> devices, params RunningAttempt[] running) =>
         [.. Preemption.Choose(waiting, devices, running, Now).Select(a => a.Id)];
@@ -78,7 +78,7 @@ public sealed class PreemptionTests
     public void A_device_that_had_a_replica_of_the_task_is_left_alone()
     {
         var attempt = Runs("d1", 10);
-        var task = HardFilterTests.Task() with { UsedDevices = new HashSet<string> { "d1" } };
+        var task = Pool.Task() with { UsedDevices = new HashSet<string> { "d1" } };
         Assert.That(Choose([Waits(90, task: task)], [Full("d1", attempt)], attempt), Is.Empty);
     }
 
@@ -120,9 +120,9 @@ public sealed class PreemptionTests
         var most = Runs("d1", 30, 1400, memory: 2 * GiB);
         var (cores, memory) = (Runs("d1", 10, 2000, memory: 1), Runs("d1", 10, 1, memory: 4 * GiB));
         var stays = Runs("d1", 90, 599, memory: 2 * GiB - 1);
-        var needs = HardFilterTests.Needs with { CpuMillicores = 2000, MemoryBytes = 4 * GiB };
+        var needs = Pool.Needs with { CpuMillicores = 2000, MemoryBytes = 4 * GiB };
         var device = Full("d1", most, cores, memory, stays);
-        Assert.That(Choose([Waits(90, task: HardFilterTests.Task(needs))], [device], most, cores, memory, stays), Is.EquivalentTo(new[] { cores.Id, memory.Id }));
+        Assert.That(Choose([Waits(90, task: Pool.Task(needs))], [device], most, cores, memory, stays), Is.EquivalentTo(new[] { cores.Id, memory.Id }));
     }
 
     [Test]
@@ -132,7 +132,7 @@ public sealed class PreemptionTests
         var other = Runs("d2", 10);
         var devices = new[] { Full("d1", noticed), Full("d2", other) };
         Assert.That(Choose([Waits(90)], devices, noticed, other), Is.Empty);
-        Assert.That(Choose([Waits(90, 4000), Waits(90, 4000, task: HardFilterTests.Task(HardFilterTests.Needs with { CpuMillicores = 4000 }, index: 1))], devices, noticed, other),
+        Assert.That(Choose([Waits(90, 4000), Waits(90, 4000, task: Pool.Task(Pool.Needs with { CpuMillicores = 4000 }, index: 1))], devices, noticed, other),
             Is.EqualTo(new[] { other.Id }), "the first waits for the notice, the second needs the other device");
     }
 
@@ -147,7 +147,7 @@ public sealed class PreemptionTests
     public void Two_waiting_tasks_share_the_room_that_one_victim_gives()
     {
         var attempt = Runs("d1", 10);
-        Assert.That(Choose([Waits(90), Waits(90, task: HardFilterTests.Task(index: 1))], [Full("d1", attempt)], attempt), Is.EqualTo(new[] { attempt.Id }));
+        Assert.That(Choose([Waits(90), Waits(90, task: Pool.Task(index: 1))], [Full("d1", attempt)], attempt), Is.EqualTo(new[] { attempt.Id }));
     }
 
     [Test]
