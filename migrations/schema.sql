@@ -221,13 +221,16 @@ CREATE TABLE scheduler.attempts (
     stderr_sha256 text,
     log_tail text,
     log_bytes bigint NOT NULL,
-    signature text
+    signature text,
+    notice_until timestamp with time zone
 )
 WITH (fillfactor='70');
 
 COMMENT ON TABLE scheduler.attempts IS 'One run of a task replica on one device, with the receipt the device signed';
 
 COMMENT ON COLUMN scheduler.attempts.signature IS 'ECDSA P-256 over the receipt (device, attempt, epoch, outcome, digest, usage)';
+
+COMMENT ON COLUMN scheduler.attempts.notice_until IS 'The pool takes the machine back then; null: it does not want it';
 
 CREATE TABLE scheduler.job_dependencies (
     job_id uuid NOT NULL,
@@ -281,8 +284,17 @@ CREATE TABLE scheduler.jobs (
     finished_at timestamp with time zone,
     sla_met boolean,
     run_ms bigint NOT NULL,
+    checkpoint_path text,
+    max_concurrent integer,
+    materialised integer NOT NULL,
+    plan text NOT NULL,
+    quote_id uuid,
+    quoted_p95_at timestamp with time zone,
+    within_quote boolean,
     CONSTRAINT jobs_check CHECK ((((tasks_succeeded + tasks_failed) + tasks_cancelled) <= task_count)),
     CONSTRAINT jobs_dependencies_left_check CHECK ((dependencies_left >= 0)),
+    CONSTRAINT jobs_materialised_range CHECK (((materialised >= 0) AND (materialised <= task_count))),
+    CONSTRAINT jobs_max_concurrent_check CHECK (((max_concurrent >= 1) AND (max_concurrent <= 1000000))),
     CONSTRAINT jobs_task_count_check CHECK (((task_count >= 1) AND (task_count <= 1000000)))
 );
 
@@ -293,6 +305,28 @@ COMMENT ON COLUMN scheduler.jobs.specification IS 'Payload, inputs and output gl
 COMMENT ON COLUMN scheduler.jobs.quote_micro IS 'Micro-credits for the whole job; the hold is each task''s quote × 1.1';
 
 COMMENT ON COLUMN scheduler.jobs.run_ms IS 'Sum over succeeded tasks of the mean measured wall milliseconds of their accepted attempts';
+
+COMMENT ON COLUMN scheduler.jobs.checkpoint_path IS 'Folder inside the work folder whose content a run that ends with exit code 85 is started again with; null: no checkpoints';
+
+COMMENT ON COLUMN scheduler.jobs.max_concurrent IS 'Most tasks leased at once; null: any number';
+
+COMMENT ON COLUMN scheduler.jobs.materialised IS 'Tasks 0 to materialised - 1 have a row; the others wait, and get theirs when few open ones are left';
+
+COMMENT ON COLUMN scheduler.jobs.plan IS 'The trade-off that was bought; where none was named, the one its tier stands for';
+
+COMMENT ON COLUMN scheduler.jobs.quote_id IS 'The quote named by the submit; null: none. Its price is quote_micro, and the hold is just that';
+
+COMMENT ON COLUMN scheduler.jobs.quoted_p95_at IS 'When the job was quoted to have ended with 95 % probability';
+
+COMMENT ON COLUMN scheduler.jobs.within_quote IS 'Whether it had; null: no quote, not ended, or ended early by other means';
+
+CREATE TABLE scheduler.lines (
+    account_id uuid NOT NULL,
+    priority integer NOT NULL,
+    served_at timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE scheduler.lines IS 'When the jobs of one account and priority last got a device; the order of service counts waiting from it';
 
 CREATE TABLE scheduler.passes (
     id uuid NOT NULL,
@@ -315,6 +349,24 @@ CREATE TABLE scheduler.passes (
 
 COMMENT ON TABLE scheduler.passes IS 'Placement passes that searched a Pareto front, with the front; kept for seven days';
 
+CREATE TABLE scheduler.quotes (
+    id uuid NOT NULL,
+    account_id uuid NOT NULL,
+    request jsonb NOT NULL,
+    plans jsonb NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    job_id uuid
+);
+
+COMMENT ON TABLE scheduler.quotes IS 'Plans with guaranteed prices that a submit may name for a minute; forgotten after a day';
+
+COMMENT ON COLUMN scheduler.quotes.request IS 'Digest of each field of the quoted request, defaults filled in: tells what differs in a submit';
+
+COMMENT ON COLUMN scheduler.quotes.plans IS 'The front and its named plans, or why there is none';
+
+COMMENT ON COLUMN scheduler.quotes.job_id IS 'The job that was submitted under it; a quote is good for one';
+
 CREATE TABLE scheduler.tasks (
     job_id uuid NOT NULL,
     index integer NOT NULL,
@@ -331,6 +383,10 @@ CREATE TABLE scheduler.tasks (
     output_digest text,
     failure_reason text,
     cost_micro bigint NOT NULL,
+    checkpoint_sha256 text,
+    checkpoint_epoch integer,
+    idle_checkpoints smallint DEFAULT 0 NOT NULL,
+    speculated boolean DEFAULT false NOT NULL,
     CONSTRAINT tasks_open_slots_check CHECK ((open_slots >= 0))
 )
 WITH (fillfactor='70');
@@ -340,6 +396,14 @@ COMMENT ON TABLE scheduler.tasks IS 'Independently runnable units of a job, addr
 COMMENT ON COLUMN scheduler.tasks.open_slots IS 'Replicas that still need a device';
 
 COMMENT ON COLUMN scheduler.tasks.epoch IS 'Fencing token: grows with each lease';
+
+COMMENT ON COLUMN scheduler.tasks.checkpoint_sha256 IS 'Archive of the newest checkpoint; the next lease starts from it';
+
+COMMENT ON COLUMN scheduler.tasks.checkpoint_epoch IS 'Which lease it came from';
+
+COMMENT ON COLUMN scheduler.tasks.idle_checkpoints IS 'Restarts in a row that the payload asked for without having got anywhere';
+
+COMMENT ON COLUMN scheduler.tasks.speculated IS 'A copy was asked for because it ran long; cleared when the copy takes the place of a replica that was lost';
 
 CREATE TABLE tokenomics.accounts (
     id bigint NOT NULL,
@@ -544,8 +608,14 @@ ALTER TABLE ONLY scheduler.job_dependencies
 ALTER TABLE ONLY scheduler.jobs
     ADD CONSTRAINT jobs_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY scheduler.lines
+    ADD CONSTRAINT lines_pkey PRIMARY KEY (account_id, priority);
+
 ALTER TABLE ONLY scheduler.passes
     ADD CONSTRAINT passes_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY scheduler.quotes
+    ADD CONSTRAINT quotes_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY scheduler.tasks
     ADD CONSTRAINT tasks_pkey PRIMARY KEY (job_id, index);
@@ -597,13 +667,23 @@ CREATE INDEX attempts_live_by_device ON scheduler.attempts USING btree (device_i
 
 CREATE UNIQUE INDEX attempts_one_live_per_replica ON scheduler.attempts USING btree (job_id, task_index, replica) WHERE (state = ANY (ARRAY['Leased'::text, 'Staging'::text, 'Running'::text, 'Uploading'::text, 'Reported'::text]));
 
+CREATE INDEX attempts_under_notice ON scheduler.attempts USING btree (notice_until) WHERE ((notice_until IS NOT NULL) AND (state = ANY (ARRAY['Leased'::text, 'Staging'::text, 'Running'::text, 'Uploading'::text])));
+
 CREATE INDEX job_dependencies_depends_on ON scheduler.job_dependencies USING btree (depends_on);
 
 CREATE INDEX jobs_account ON scheduler.jobs USING btree (account_id, id);
 
+CREATE INDEX jobs_limited ON scheduler.jobs USING btree (id) WHERE ((max_concurrent IS NOT NULL) AND (state = ANY (ARRAY['Admitted'::text, 'Running'::text])));
+
 CREATE INDEX jobs_open ON scheduler.jobs USING btree (priority DESC, submitted_at, id) WHERE (state = ANY (ARRAY['Admitted'::text, 'Running'::text, 'Paused'::text]));
 
+CREATE INDEX jobs_unwritten ON scheduler.jobs USING btree (id) WHERE ((materialised < task_count) AND (state = ANY (ARRAY['Admitted'::text, 'Running'::text])));
+
+CREATE INDEX jobs_within_quote ON scheduler.jobs USING btree (finished_at) WHERE (within_quote IS NOT NULL);
+
 CREATE INDEX passes_at ON scheduler.passes USING btree (at);
+
+CREATE INDEX quotes_expires_at ON scheduler.quotes USING btree (expires_at);
 
 CREATE INDEX tasks_open ON scheduler.tasks USING btree (job_id, index) WHERE (open_slots > 0);
 
@@ -656,6 +736,12 @@ ALTER TABLE ONLY scheduler.job_dependencies
 
 ALTER TABLE ONLY scheduler.jobs
     ADD CONSTRAINT jobs_account_id_fkey FOREIGN KEY (account_id) REFERENCES identity.accounts(id);
+
+ALTER TABLE ONLY scheduler.lines
+    ADD CONSTRAINT lines_account_id_fkey FOREIGN KEY (account_id) REFERENCES identity.accounts(id);
+
+ALTER TABLE ONLY scheduler.quotes
+    ADD CONSTRAINT quotes_account_id_fkey FOREIGN KEY (account_id) REFERENCES identity.accounts(id);
 
 ALTER TABLE ONLY scheduler.tasks
     ADD CONSTRAINT tasks_job_id_fkey FOREIGN KEY (job_id) REFERENCES scheduler.jobs(id);
