@@ -14,8 +14,8 @@ namespace FogCompute.Domain.Scheduler.Placement.Search;
 /// because a weighted sum never finds what lies in a dent of the front.
 /// </para>
 /// <para>
-/// Evaluation is whole, not relative to a parent: uniform crossover changes a quarter of the genes and more, and seating 1 000 slots takes
-/// 6 µs, of which copying and comparing the parents' state would save less than half.
+/// Seating is whole, not relative to a parent: measured, seating 1 000 slots on 200 devices takes 7–16 µs and with the mending of a crossed child about
+/// 40 µs, the improvement of a child 160–600 µs, so comparing it with its parents could save a tenth at best. Improvement is incremental.
 /// </para>
 /// </summary>
 internal sealed class PlacementEvolution : IEvolutionProblem<int>
