@@ -58,7 +58,7 @@ internal sealed class PlacementSearcher
         loop.Start(seeds.SelectMany(s => s.Point.Genes).ToArray());
         var worst = WorstOf(loop);
         var history = new FrontHistory();
-        evolution.Breeding = true;
+        evolution.BeginBreeding();
         // Until one is measured: improvement makes a generation several times dearer than the first population was.
         var longest = (Elapsed - beforeStart) * 4;
         while (loop.Generation < (_settings.MaxGenerations ?? int.MaxValue) && Elapsed + longest < _budget * EvolutionShare)
