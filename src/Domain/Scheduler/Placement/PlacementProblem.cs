@@ -153,10 +153,10 @@ public sealed record PlacementSearch
     public required long Evaluations { get; init; }
     public required TimeSpan Elapsed { get; init; }
 
-    /// <summary>Share of the box between the ideal point and the worst of each objective seen in the first population that the front dominates, 0–1.</summary>
+    /// <summary>Share of the box between the ideal point and the worst of each objective seen in the first population that the front dominates, 0–1; exact, of the points in <see cref="Front"/>.</summary>
     public required double Hypervolume { get; init; }
 
-    /// <summary>Share of <see cref="Hypervolume"/> that was there at half of the generations, 0–1: near 1 the search had converged.</summary>
+    /// <summary>Share of <see cref="Hypervolume"/> that was there at half of the generations (at the nearest one kept, a sixteenth of them away at most), 0–1: near 1 the search had converged.</summary>
     public required double Convergence { get; init; }
 }
 

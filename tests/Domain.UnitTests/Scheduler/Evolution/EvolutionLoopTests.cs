@@ -50,18 +50,35 @@ public sealed class EvolutionLoopTests
         RequireNoAllocation(loop);
     }
 
-    [Test]
-    public void A_generation_of_assignments_under_constraints_allocates_nothing()
+    [TestCase(false)]
+    [TestCase(true)]
+    public void A_generation_of_assignments_under_constraints_allocates_nothing(bool setCopiesBack)
     {
-        using var loop = Evolve.Assignments(new Placing(), new EvolutionSettings { Population = 24 }, TimeProvider.System);
+        using var loop = Evolve.Assignments(new Placing(), new EvolutionSettings { Population = 24, SetCopiesBack = setCopiesBack }, TimeProvider.System);
         RequireNoAllocation(loop);
     }
 
     [Test]
-    public void Assignments_find_the_whole_front_that_enumeration_finds()
+    public void Copies_give_way_to_whatever_differs()
+    {
+        int Different(bool setCopiesBack)
+        {
+            using var loop = Evolve.Assignments(new Placing(), new EvolutionSettings { Population = 60, SetCopiesBack = setCopiesBack }, TimeProvider.System);
+            loop.Start();
+            for (var generation = 0; generation < 100; generation++)
+                loop.Step();
+            var objectives = loop.Objectives.ToArray();
+            return Enumerable.Range(0, 60).Select(row => (objectives[2 * row], objectives[2 * row + 1])).Distinct().Count();
+        }
+        Assert.That(Different(true), Is.GreaterThan(Different(false)));
+    }
+
+    [TestCase(false)]
+    [TestCase(true)]
+    public void Assignments_find_the_whole_front_that_enumeration_finds(bool setCopiesBack)
     {
         var problem = new Placing();
-        using var loop = Evolve.Assignments(problem, new EvolutionSettings { Population = 60, MaxEvaluations = 30_000 }, TimeProvider.System);
+        using var loop = Evolve.Assignments(problem, new EvolutionSettings { Population = 60, MaxEvaluations = 30_000, SetCopiesBack = setCopiesBack }, TimeProvider.System);
         var found = loop.Run([], CancellationToken.None);
         Assert.That(found.Front.Select(i => i.IsFeasible), Is.All.True);
         Assert.That(found.Front.Select(i => (i.Objectives[0], i.Objectives[1])), Is.EqualTo(problem.Enumerate()));

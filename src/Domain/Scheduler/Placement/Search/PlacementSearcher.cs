@@ -9,7 +9,7 @@ internal sealed class PlacementSearcher
     private const int Objectives = PlacementState.Objectives;
 
     /// <summary>Shares of the budget after which no further seed is built, no further generation bred, no point of the front improved further.</summary>
-    private const double SeedShare = 0.5, EvolutionShare = 0.8, ImproveShare = 0.92;
+    private const double SeedShare = 0.5, EvolutionShare = 0.78, ImproveShare = 0.86;
 
     /// <summary>Exchanges tried per slot in a round of improvement.</summary>
     private const int ExchangesPerSlot = 4;
@@ -58,9 +58,9 @@ internal sealed class PlacementSearcher
         loop.Start(seeds.SelectMany(s => s.Point.Genes).ToArray());
         var worst = WorstOf(loop);
         var history = new FrontHistory();
-        evolution.Breeding = true;
-        // Until one is measured: improvement makes a generation that much dearer than the first population was.
-        var longest = (Elapsed - beforeStart) * 8;
+        evolution.BeginBreeding();
+        // Until one is measured: improvement makes a generation several times dearer than the first population was.
+        var longest = (Elapsed - beforeStart) * 4;
         while (loop.Generation < (_settings.MaxGenerations ?? int.MaxValue) && Elapsed + longest < _budget * EvolutionShare)
         {
             cancel.ThrowIfCancellationRequested();
