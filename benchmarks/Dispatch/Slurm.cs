@@ -12,8 +12,8 @@ namespace FogCompute.Dispatch;
 /// <param name="Jobs">Jobs submitted in each way.</param>
 /// <param name="ArrayPerSecond">One <c>sbatch --array</c> of all jobs, from its start to the end of the last job.</param>
 /// <param name="SeparatePerSecond">One <c>sbatch</c> per job from four shell loops; null: no time was left for it.</param>
-/// <param name="NarrowPerSecond">A shorter array on <see cref="Slurm.NarrowSlots"/> of the slots.</param>
-internal sealed record SlurmFigures(string Version, string Parameters, int Jobs, double ArrayPerSecond, double? SeparatePerSecond, double NarrowPerSecond)
+/// <param name="WidePerSecond">A shorter array on <see cref="Slurm.WideSlots"/> slots.</param>
+internal sealed record SlurmFigures(string Version, string Parameters, int Jobs, double ArrayPerSecond, double? SeparatePerSecond, double WidePerSecond)
 {
     public double Best => Math.Max(ArrayPerSecond, SeparatePerSecond ?? 0);
 }
@@ -23,14 +23,14 @@ internal sealed record SlurmFigures(string Version, string Parameters, int Jobs,
 /// Settings follow Slurm's High Throughput Computing Administration Guide: no accounting, no completion log, FIFO priority and the builtin scheduler,
 /// several controller ports, ten munge threads, errors only in the logs. Not followed: MinJobAge stays long, so that every job can be counted as completed.
 /// <para>
-/// This version fills freed slots about once a second whatever its parameters say, so with no-op jobs it can never end more per second than it has slots. It gets as
-/// many as all our agents together; the figure with those of one agent is given beside it.
+/// This version fills freed slots about once a second whatever its parameters say, so with no-op jobs it never ends more per second than it has slots. It is compared
+/// with the 32 slots of one agent, a usual node; the figure with as many as all our agents have together is given beside it.
 /// </para>
 /// </summary>
 internal sealed class Slurm : IAsyncDisposable
 {
-    public const int Slots = 128, NarrowSlots = 32;
-    private const int TrialJobs = Slots, NarrowJobs = 4 * NarrowSlots;
+    public const int Slots = 32, WideSlots = 128;
+    private const int TrialJobs = 4 * Slots, WideJobs = 4 * WideSlots;
 
     /// <summary>
     /// What the guide suggests against many submits (put scheduling off and do it in bulk), and its opposite (schedule whenever a job ends, at most
@@ -85,7 +85,7 @@ internal sealed class Slurm : IAsyncDisposable
             }
             await slurm.UseAsync(parameters, bound.Token);
             var array = await slurm.ArrayAsync(jobs, bound.Token);
-            var narrow = await slurm.ArrayAsync(NarrowJobs, bound.Token, "narrow");
+            var wide = await slurm.ArrayAsync(WideJobs, bound.Token, "wide");
             double? separate = null;
             try
             {
@@ -96,7 +96,7 @@ internal sealed class Slurm : IAsyncDisposable
             {
                 Console.Error.WriteLine($"Slurm's jobs one by one did not end within the {limit.TotalSeconds:0} s that Slurm has; the array counts.");
             }
-            return new SlurmFigures(version, parameters, jobs, array, separate, narrow);
+            return new SlurmFigures(version, parameters, jobs, array, separate, wide);
         }
         catch (OperationCanceledException late) when (!cancel.IsCancellationRequested)
         {
@@ -164,9 +164,9 @@ internal sealed class Slurm : IAsyncDisposable
         MaxArraySize=10001
         ReturnToService=2
         KillWait=1
-        NodeName={Node} NodeAddr=127.0.0.1 CPUs={Slots} State=UNKNOWN
-        PartitionName=main Nodes={Node} Default=YES MaxTime=INFINITE State=UP
-        PartitionName=narrow Nodes={Node} MaxCPUsPerNode={NarrowSlots} MaxTime=INFINITE State=UP
+        NodeName={Node} NodeAddr=127.0.0.1 CPUs={WideSlots} State=UNKNOWN
+        PartitionName=main Nodes={Node} MaxCPUsPerNode={Slots} Default=YES MaxTime=INFINITE State=UP
+        PartitionName=wide Nodes={Node} MaxTime=INFINITE State=UP
 
         """;
 

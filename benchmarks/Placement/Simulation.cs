@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using FogCompute.Domain.Identity;
 using FogCompute.Domain.Scheduler;
 using FogCompute.Domain.Scheduler.Placement;
 
@@ -27,7 +28,10 @@ internal sealed class Simulation
     private const int PassesAtOnce = 12;
 
     /// <summary>As the product has them (PlacePendingJobs, SchedulerOptions).</summary>
-    private const int JobsPerPass = 256, PassSize = 512;
+    private const int PassSize = 512;
+
+    /// <summary>Requesters; jobs come from them in turn.</summary>
+    private const int Accounts = 6;
     private const int Retries = 2, LossesAtOnce = 3, FinishedForMeasured = 5;
     private static readonly TimeSpan Budget = TimeSpan.FromMilliseconds(250);
 
@@ -41,6 +45,7 @@ internal sealed class Simulation
     private readonly PriorityQueue<Event, (double At, long Order)> _events = new();
     private readonly List<Job> _open = [];
     private readonly List<double> _decisions = [];
+    private readonly Dictionary<(AccountId Account, int Priority), DateTimeOffset> _lines = [];
     private readonly Action<PlacementProblem>? _seen;
     private long _order;
     private double _now;
@@ -176,15 +181,23 @@ internal sealed class Simulation
         var free = _devices.Where(d => d.Present).Sum(d => d.Spec.Known.Slots - d.Running.Count);
         if (free == 0)
             return false;
-        var now = Pool.Epoch.AddHours(_startHour).AddSeconds(_now);
-        var placeable = _open.Where(j => j.Waiting.Exists(t => t.EligibleAt <= _now)).OrderByDescending(j => j.Spec.Priority).ThenBy(j => j.Spec.Number).Take(JobsPerPass)
-            .Where(j => Array.Exists(j.Suitable, d => d.Present && new FreeCapacity(d.Current).Fits(j.Spec.Needs))).ToList();
+        var now = At(_now);
+        var placeable = _open.Where(j => j.Waiting.Exists(t => t.EligibleAt <= _now) && Array.Exists(j.Suitable, d => d.Present && new FreeCapacity(d.Current).Fits(j.Spec.Needs))).ToList();
         if (placeable.Count == 0)
             return false;
-        var perJob = Math.Clamp((int)Math.Ceiling(1.25 * free / placeable.Count), 1, PassSize);
-        var window = placeable.SelectMany((job, rank) => job.Waiting.Where(t => t.EligibleAt <= _now).OrderBy(t => t.Index).Take(perJob).Select((task, turn) => (task, turn, rank)))
-            .OrderByDescending(x => x.task.Job.Spec.Priority).ThenBy(x => x.turn).ThenBy(x => x.rank).Take(PassSize)
-            .Select(x => x.task).Where(TierCanBeMet).ToDictionary(t => t.Key);
+        var tasks = placeable.SelectMany(j => j.Waiting.Where(t => t.EligibleAt <= _now).OrderBy(t => t.Index).Take(PassSize)).Where(TierCanBeMet).ToDictionary(t => t.Key);
+        var leased = _devices.SelectMany(d => d.Running).CountBy(a => a.Task.Job).ToDictionary();
+        var held = leased.GroupBy(l => l.Key.Account).ToDictionary(g => g.Key, g => g.Sum(l => l.Value));
+        var served = _lines.GroupBy(l => l.Key.Account).ToDictionary(g => g.Key, g => g.Max(l => l.Value));
+        var waiting = tasks.Values.ToLookup(t => t.Job);
+        var standings = placeable.Select(j => new WaitingJob
+        {
+            Id = j.Spec.Id, Account = j.Account, Priority = j.Spec.Priority, SubmittedAt = At(j.Spec.Submitted), LatestStart = j.Spec.Deadline is { } d ? At(d) - (j.Measured ?? j.Spec.Estimate) : null,
+            Leased = leased.GetValueOrDefault(j), AccountLeased = held.GetValueOrDefault(j.Account), LineServedAt = _lines.TryGetValue((j.Account, j.Spec.Priority), out var line) ? line : null,
+            AccountServedAt = served.TryGetValue(j.Account, out var account) ? account : null,
+            Tasks = [.. waiting[j].Select(t => new WaitingTask(t.Key, t.OpenSlots, t.OpenSlots < j.Spec.Terms.Replicas))],
+        });
+        var window = ServiceOrder.Turns(standings, null, now).Take(PassSize).Select(t => tasks[t.Task]).ToDictionary(t => t.Key);
         if (window.Count == 0)
             return false;
         var problem = new PlacementProblem([.. window.Values.Select(Describe)], [.. _devices.Select(d => d.Current)])
@@ -196,7 +209,11 @@ internal sealed class Simulation
         var outcome = _engine.Place(problem);
         _decisions.Add(Stopwatch.GetElapsedTime(clock).TotalMilliseconds);
         foreach (var assignment in outcome.Assignments)
-            Lease(window[assignment.Task], _byId[assignment.DeviceId]);
+        {
+            var task = window[assignment.Task];
+            Lease(task, _byId[assignment.DeviceId]);
+            _lines[(task.Job.Account, task.Job.Spec.Priority)] = now;
+        }
         return outcome.Assignments.Count > 0 && outcome.Assignments.Count < free;
     }
 
@@ -213,10 +230,12 @@ internal sealed class Simulation
         {
             Key = task.Key, Needs = spec.Needs, Slots = task.OpenSlots, UsedDevices = task.Used.Select(d => d.Spec.Known.Id).ToHashSet(StringComparer.Ordinal),
             UsedOwners = task.Used.Select(d => d.Spec.Known.Owner).ToHashSet(), PreferDistinctOwners = spec.Terms.PreferDistinctOwners,
-            Estimate = task.Job.Measured ?? spec.Estimate, Deadline = spec.Deadline is { } deadline ? Pool.Epoch.AddHours(_startHour).AddSeconds(deadline) : null,
-            WallLimit = spec.WallLimit, MicroPerHour = spec.MicroPerHour,
+            Estimate = task.Job.Measured ?? spec.Estimate, Deadline = spec.Deadline is { } deadline ? At(deadline) : null,
+            WallLimit = spec.WallLimit, MicroPerHour = spec.MicroPerHour, Plan = spec.Terms.Plan,
         };
     }
+
+    private DateTimeOffset At(double second) => Pool.Epoch.AddHours(_startHour).AddSeconds(second);
 
     /// <summary>Starts an attempt; refuses what an engine must never answer.</summary>
     private void Lease(SimulatedTask task, Device device)
@@ -372,6 +391,7 @@ internal sealed class Simulation
         }
 
         public SimulatedJob Spec { get; }
+        public AccountId Account => new(new Guid(Spec.Number % Accounts + 1, 0, 0, new byte[8]));
 
         /// <summary>Devices that could take its tasks when they are there.</summary>
         public Device[] Suitable { get; }

@@ -51,7 +51,7 @@ public sealed record AcceptedQuote(Guid Id, long PricePerTaskMicro, double P95Se
 public sealed class Job
 {
     /// <summary>From so many succeeded tasks on their mean says more than an estimate.</summary>
-    private const int MeasuredTasks = 3;
+    public const int MeasuredTasks = 3;
 
     /// <summary>Rows of tasks written at once. A submit writes the first of a long array; more follow when few open ones are left.</summary>
     public const int Chunk = 10_000;

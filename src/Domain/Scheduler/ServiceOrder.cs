@@ -15,6 +15,9 @@ public sealed record WaitingJob
     public required int Priority { get; init; }
     public required DateTimeOffset SubmittedAt { get; init; }
 
+    /// <summary>When its next task must start at the latest to be done by the job's deadline, if it runs as long as expected; null: no deadline.</summary>
+    public DateTimeOffset? LatestStart { get; init; }
+
     /// <summary>Replicas of the job that are leased.</summary>
     public int Leased { get; init; }
 
@@ -42,7 +45,8 @@ public readonly record struct Turn(TaskKey Task, int Slots);
 /// The order in which waiting tasks are served. An account's jobs of one priority form a line. The line with the highest level goes first; its level is
 /// its priority plus one for every five minutes that it waits, counted from its oldest waiting job or from when it was last served, whichever is
 /// later. Among lines of one level the account that holds the fewest leases goes first, then the one served longest ago, then the older job
-/// (max-min fairness over slots). Within a line the job that holds the fewest leases, then the oldest. So nothing starves: a line that is not served rises
+/// (max-min fairness over slots). Within a line jobs with a deadline by their
+/// latest start, among them those without one that have waited a day (by the end of that day), then the others: the job that holds the fewest leases, then the oldest. So nothing starves: a line that is not served rises
 /// without bound, a turn takes it back to its priority, and the turns of an account's line go to its oldest jobs.
 /// The window of the queue is picked by the same rule in SQL (Infrastructure/Scheduler/QueueOrder.cs); a test holds the two together.
 /// </summary>
@@ -50,6 +54,13 @@ public static class ServiceOrder
 {
     /// <summary>Waiting that is worth one point of priority.</summary>
     public static readonly TimeSpan Point = TimeSpan.FromMinutes(5);
+
+    /// <summary>A job without deadline counts as due when it has waited this long.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromDays(1);
+
+    /// <summary>What a job of a line is served by first: its latest start, or the end of its patience if that is over; null: neither.</summary>
+    public static DateTimeOffset? Due(WaitingJob job, DateTimeOffset now) =>
+        job.LatestStart ?? (job.SubmittedAt + Patience <= now ? job.SubmittedAt + Patience : null);
 
     /// <summary>Effective priority of a line: 0–100 and what it gained by waiting.</summary>
     public static int Level(int priority, DateTimeOffset oldest, DateTimeOffset? servedAt, DateTimeOffset now)
@@ -73,7 +84,7 @@ public static class ServiceOrder
                 accounts[job.Account] = account = new Account(job, accountLimit);
             if (!lines.TryGetValue((job.Account, job.Priority), out var line))
                 lines[(job.Account, job.Priority)] = line = new Line(account, job);
-            line.Add(new Place(job));
+            line.Add(new Place(job, Due(job, now)));
         }
         var open = lines.Values.ToList();
         foreach (var line in open)
@@ -109,7 +120,7 @@ public static class ServiceOrder
 
     private sealed class Line(Account account, WaitingJob any)
     {
-        private readonly PriorityQueue<Place, (int Leased, DateTimeOffset Submitted, Guid Id)> _places = new();
+        private readonly PriorityQueue<Place, (DateTimeOffset Due, int Leased, DateTimeOffset Submitted, Guid Id)> _places = new();
         private DateTimeOffset _oldest = any.SubmittedAt;
         private int _level;
         private int _turns;
@@ -167,16 +178,19 @@ public static class ServiceOrder
         private int _leased;
         private int _room;
 
-        public Place(WaitingJob job)
+        private readonly DateTimeOffset _due;
+
+        public Place(WaitingJob job, DateTimeOffset? due)
         {
             Job = job;
+            _due = due ?? DateTimeOffset.MaxValue;
             _tasks = new(job.Tasks.OrderBy(t => !t.Leased).ThenBy(t => t.Key.Index));
             _leased = job.Leased;
             _room = (job.MaxConcurrent ?? int.MaxValue) - job.TasksLeased;
         }
 
         public WaitingJob Job { get; }
-        public (int, DateTimeOffset, Guid) Rank => (_leased, Job.SubmittedAt, Job.Id.Value);
+        public (DateTimeOffset, int, DateTimeOffset, Guid) Rank => (_due, _leased, Job.SubmittedAt, Job.Id.Value);
         public WaitingTask? Next => _tasks.TryPeek(out var task) && (task.Leased || _room > 0) ? task : null;
 
         public Turn Take(int most)

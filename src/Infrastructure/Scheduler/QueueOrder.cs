@@ -36,7 +36,8 @@ internal static class QueueOrder
                   WHERE t.job_id = j.id AND t.open_slots > 0 AND t.eligible_at <= $1)),
         waiting AS (
             SELECT j.id, j.account_id, j.priority, j.submitted_at, coalesce(l.replicas, 0) AS leased, coalesce(h.replicas, 0) AS account_leased,
-                line.served_at AS line_served_at, served.at AS account_served_at
+                line.served_at AS line_served_at, served.at AS account_served_at,
+                j.deadline - (CASE WHEN j.tasks_succeeded >= {Job.MeasuredTasks} THEN j.run_ms / j.tasks_succeeded ELSE j.estimate_ms END) * interval '1 millisecond' AS latest_start
             FROM scheduler.jobs j
             LEFT JOIN leased l ON l.job_id = j.id
             LEFT JOIN holders h ON h.account_id = j.account_id
@@ -46,7 +47,9 @@ internal static class QueueOrder
               AND NOT EXISTS (SELECT FROM limited WHERE limited.id = j.id)
               AND EXISTS (SELECT FROM scheduler.tasks t WHERE t.job_id = j.id AND t.open_slots > 0 AND (t.eligible_at <= $1 OR j.id = $3))),
         placed AS (
-            SELECT *, row_number() OVER (PARTITION BY account_id, priority ORDER BY leased, submitted_at, id) AS place,
+            SELECT *, row_number() OVER (PARTITION BY account_id, priority ORDER BY
+                    coalesce(latest_start, CASE WHEN submitted_at + interval '{ServiceOrder.Patience.TotalSeconds:0} seconds' <= $1 THEN submitted_at + interval '{ServiceOrder.Patience.TotalSeconds:0} seconds' END) NULLS LAST,
+                    leased, submitted_at, id) AS place,
                 greatest(min(submitted_at) OVER (PARTITION BY account_id, priority), line_served_at) AS since
             FROM waiting),
         levelled AS (
@@ -59,12 +62,12 @@ internal static class QueueOrder
 
     /// <summary>Jobs from rank <paramref name="skip"/> + 1 on, at most <paramref name="most"/>, first served first.</summary>
     public static Task<List<WaitingJob>> WindowAsync(FogDbContext db, DateTimeOffset now, int? accountLimit, int skip, int most, CancellationToken cancel) => db.QuerySqlAsync(
-        $"{Turned} SELECT id, account_id, priority, submitted_at, leased, account_leased, line_served_at, account_served_at FROM turned ORDER BY {Order} OFFSET $4 LIMIT $5",
+        $"{Turned} SELECT id, account_id, priority, submitted_at, leased, account_leased, line_served_at, account_served_at, latest_start FROM turned ORDER BY {Order} OFFSET $4 LIMIT $5",
         r => new WaitingJob
         {
             Id = new JobId(r.GetGuid(0)), Account = new AccountId(r.GetGuid(1)), Priority = r.GetInt32(2), SubmittedAt = r.GetFieldValue<DateTimeOffset>(3), Leased = r.GetInt32(4),
             AccountLeased = r.GetInt32(5), LineServedAt = r.IsDBNull(6) ? null : r.GetFieldValue<DateTimeOffset>(6),
-            AccountServedAt = r.IsDBNull(7) ? null : r.GetFieldValue<DateTimeOffset>(7),
+            AccountServedAt = r.IsDBNull(7) ? null : r.GetFieldValue<DateTimeOffset>(7), LatestStart = r.IsDBNull(8) ? null : r.GetFieldValue<DateTimeOffset>(8),
         },
         cancel, now, accountLimit ?? int.MaxValue, Guid.Empty, skip, most);
 

@@ -63,6 +63,25 @@ public sealed class ServiceOrderTests
     }
 
     [Test]
+    public void A_deadline_goes_by_its_latest_start_before_jobs_of_the_line_that_have_none()
+    {
+        var (older, later, sooner) = (Job(Anna, 50, age: 3, tasks: 2), Job(Anna, 50, age: 2, tasks: 1) with { LatestStart = Now.AddHours(2) },
+            Job(Anna, 50, age: 1, tasks: 2) with { LatestStart = Now.AddHours(1) });
+        Assert.That(Served(older, later, sooner), Is.EqualTo(new[] { sooner.Id, sooner.Id, later.Id, older.Id, older.Id }));
+        var urgent = Job(Bert, 49, age: 0, tasks: 1) with { LatestStart = Now };
+        Assert.That(Served(older, urgent)[^1], Is.EqualTo(urgent.Id), "a deadline is no priority");
+    }
+
+    [Test]
+    public void A_job_without_deadline_that_has_waited_a_day_goes_before_deadlines_of_today()
+    {
+        var patient = Job(Anna, 50, age: 24 * 60 + 5, tasks: 1);
+        var due = Job(Anna, 50, age: 1, tasks: 1) with { LatestStart = Now };
+        var overdue = Job(Anna, 50, age: 1, tasks: 1) with { LatestStart = Now.AddMinutes(-10) };
+        Assert.That(Served(due, patient, overdue), Is.EqualTo(new[] { overdue.Id, patient.Id, due.Id }));
+    }
+
+    [Test]
     public void A_limited_array_gets_no_more_than_its_room_but_tasks_that_are_half_out_need_none()
     {
         var job = Job(Anna, 50, age: 0, tasks: 6) with { MaxConcurrent = 4, TasksLeased = 2, Leased = 2 };

@@ -69,7 +69,7 @@ internal sealed class QueueWorld : IAsyncDisposable
             INSERT INTO idle_compute.devices (id, account_id, type, key_hash, public_key, cpu_millicores, memory_bytes, disk_bytes, gpus, slots, isolation_levels, payload_kinds, network_allowed,
                 labels, offline_grace_seconds, state, registered_at, last_seen_at, last_poll_at, tasks_completed, compute_ms, reputation_right, reputation_wrong, reputation_at,
                 verified_streak, losses, evictions)
-            SELECT 'd' || i, $1, 'desktop', sha256(('d' || i)::bytea), $2, 1000 * $3, 1::bigint << 40, 1::bigint << 50, 0, $3, '{Process,Sandbox}', '{builtin}', false,
+            SELECT 'd' || i, $1, 'Desktop', sha256(('d' || i)::bytea), $2, 1000 * $3, 1::bigint << 40, 1::bigint << 50, 0, $3, '{Process,Sandbox}', '{builtin}', false,
                 '{}', 86400, 'Eligible', $4, $4 + interval '1 day', $4, 0, 0, 1000, 0, $4, 0, 0, 0
             FROM generate_series(0, $5 - 1) AS i
             """);

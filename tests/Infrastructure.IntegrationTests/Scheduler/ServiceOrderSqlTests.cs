@@ -24,7 +24,9 @@ public sealed class ServiceOrderSqlTests
             var job = await world.SubmitAsync(accounts[random.Next(4)], 3, priority: random.Next(48, 52));
             await world.ExecuteAsync(
                 $"""
-                UPDATE scheduler.jobs SET submitted_at = submitted_at - {random.Next(0, 1800)} * interval '1 second' WHERE id = '{job.JobId}';
+                UPDATE scheduler.jobs SET submitted_at = submitted_at - {random.Next(0, 1800)} * interval '1 second' - {(random.Next(6) == 0 ? 1 : 0)} * interval '1 day',
+                    deadline = {(random.Next(3) == 0 ? $"'{world.Now:O}'::timestamptz + {random.Next(900, 90_000)} * interval '1 second'" : "NULL")},
+                    tasks_succeeded = {(random.Next(4) == 0 ? 3 : 0)}, run_ms = {random.Next(1, 1_000_000)} WHERE id = '{job.JobId}';
                 UPDATE scheduler.tasks SET state = 'Leased', open_slots = 0, epoch = 1 WHERE job_id = '{job.JobId}' AND index < {random.Next(0, 3)};
                 """);
         }

@@ -94,15 +94,17 @@ internal sealed class PlacementSearcher
 
     private static PlacementObjectives Describe(double[] objectives) => new(objectives[0], objectives[1], objectives[2], objectives[3], objectives[4]);
 
-    /// <summary>The pass's weights: the mean over its slots of what their tasks bought.</summary>
+    /// <summary>The pass's weights: the mean over its slots of what their tasks bought; one with a deadline wants it kept as much as all the rest.</summary>
     private double[] Wanted()
     {
         var wanted = new double[Objectives];
-        foreach (var task in _model.SlotTask)
+        var safe = PlacementFront.WeightsOf(PlanKind.Safe);
+        foreach (var number in _model.SlotTask)
         {
-            var weights = PlacementFront.WeightsOf(_model.Tasks[task].Plan);
+            var task = _model.Tasks[number];
+            var weights = PlacementFront.WeightsOf(task.Plan);
             for (var m = 0; m < Objectives; m++)
-                wanted[m] += weights[m] / _model.SlotCount;
+                wanted[m] += (task.Deadline is null ? weights[m] : (weights[m] + safe[m]) / 2) / _model.SlotCount;
         }
         return wanted;
     }
