@@ -14,8 +14,9 @@ public sealed class NsgaPlacementTests
     /// <summary>Enough time that only the number of generations ends a search.</summary>
     private static PlacementProblem Unhurried(PlacementProblem problem) => problem with { Budget = TimeSpan.FromMinutes(5) };
 
+    /// <summary>Without deadlines, which weigh in besides.</summary>
     private static PlacementProblem Buying(PlacementProblem problem, Func<int, PlanKind> plan) =>
-        problem with { Tasks = [.. problem.Tasks.Select((t, i) => t with { Plan = plan(i) })] };
+        problem with { Tasks = [.. problem.Tasks.Select((t, i) => t with { Plan = plan(i), Deadline = null })] };
 
     [Test]
     public void No_answer_ever_overfills_a_device_or_breaks_a_rule_and_none_places_fewer_than_the_greedy_one()
@@ -81,6 +82,16 @@ public sealed class NsgaPlacementTests
         var search = Place(Buying(Pool.Mixed(60, 12, 3), i => i % 3 == 0 ? PlanKind.Green : PlanKind.Fast)).Search!;
         var figures = search.Front.Select(p => Pool.Figures(p.Objectives)).ToList();
         double[] weights = [2 / 3.0, 0, 1 / 3.0, 0, 0];
+        Assert.That(Distance(figures[search.Chosen], figures, weights), Is.EqualTo(figures.Min(f => Distance(f, figures, weights))).Within(1e-6));
+    }
+
+    [Test]
+    public void A_deadline_adds_as_much_weight_on_risk_as_the_plan_has()
+    {
+        var problem = Buying(Pool.Mixed(60, 12, 5), _ => PlanKind.Cheap);
+        var search = Place(problem with { Tasks = [.. problem.Tasks.Select(t => t with { Deadline = Pool.Now.AddHours(5) })] }).Search!;
+        var figures = search.Front.Select(p => Pool.Figures(p.Objectives)).ToList();
+        double[] weights = [0, 0.5, 0, 0.5, 0];
         Assert.That(Distance(figures[search.Chosen], figures, weights), Is.EqualTo(figures.Min(f => Distance(f, figures, weights))).Within(1e-6));
     }
 
