@@ -27,7 +27,7 @@ try
     // Before anything of ours runs: Slurm has the machine to itself.
     var absent = Slurm.Absent();
     var slurm = absent is null ? await Slurm.MeasureAsync(quick ? 200 : 1_000, TimeSpan.FromSeconds(150), stop.Token) : null;
-    Console.Error.WriteLine(slurm is null ? $"Slurm is not measured: {absent}" : $"{slurm.Version}: {slurm.ArrayPerSecond:0.0} jobs/s as an array, {slurm.SeparatePerSecond?.ToString("0.0", CultureInfo.InvariantCulture) ?? "–"} one by one on {Slurm.Slots} slots; {slurm.WidePerSecond:0.0} on {Slurm.WideSlots}");
+    Console.Error.WriteLine(slurm is null ? $"Slurm is not measured: {absent}" : $"{slurm.Version}: {slurm.ArrayPerSecond:0.0} jobs/s as an array, {slurm.SeparatePerSecond?.ToString("0.0", CultureInfo.InvariantCulture) ?? "–"} one by one on {Slurm.Slots} slots");
 
     await using var pool = new LocalPool(host, binaries, home, LocalPool.FreePort(), logToFiles: true, new Dictionary<string, string?>());
     using var server = new FogServer(pool.Address, null);
@@ -60,7 +60,7 @@ try
     var pass = noop >= 1_000 && command >= 0.6 * sameBare && p99 < 150 && submit < 5 && (bool)audit["balanced"]!
         && (slurm is null || (command >= 6 * slurm.Best && noop >= 40 * slurm.Best));
     var slurmCell = slurm is null ? $"Slurm not measured: {absent}"
-        : $"{slurm.Best:0.0} jobs/s of {slurm.Version} (one node, {Slurm.Slots} slots, {slurm.Jobs} × `/bin/true`; one array {slurm.ArrayPerSecond:0.0}, one by one {slurm.SeparatePerSecond?.ToString("0.0", CultureInfo.InvariantCulture) ?? "–"}; {slurm.WidePerSecond:0.0} on {Slurm.WideSlots} slots)";
+        : $"{slurm.Best:0.0} jobs/s of {slurm.Version} (one node, {Slurm.Slots} slots, {slurm.Jobs} × `/bin/true`; one array {slurm.ArrayPerSecond:0.0}, one by one {slurm.SeparatePerSecond?.ToString("0.0", CultureInfo.InvariantCulture) ?? "–"})";
     Console.WriteLine($"""
 
         | figure | measured | floor in the same run | ratio | aim |
@@ -82,7 +82,7 @@ try
         figures = new { noop_tasks_per_s = Math.Round(noop, 1), command_tasks_per_s = Math.Round(command, 1), submit_to_start_p50_ms = Math.Round(p50, 2), submit_to_start_p99_ms = Math.Round(p99, 2), submit_100000_tasks_s = Math.Round(submit, 2), dequeues_per_s = Math.Round(dequeue, 1), same_bwrap_per_s = Math.Round(sameBare, 1), least_bwrap_per_s = Math.Round(leastBare, 1) },
         ratios = new { noop_to_dequeue = Math.Round(noop / dequeue, 3), command_to_same_bwrap = Math.Round(command / sameBare, 3), command_to_least_bwrap = Math.Round(command / leastBare, 3) },
         // Null where Slurm could not be measured; slurm_absent says why, and "pass" is of the other aims alone.
-        slurm = slurm is null ? null : new { version = slurm.Version, parameters = slurm.Parameters, jobs = slurm.Jobs, array_jobs_per_s = Math.Round(slurm.ArrayPerSecond, 1), separate_jobs_per_s = slurm.SeparatePerSecond is { } rate ? Math.Round(rate, 1) : (double?)null, slots = Slurm.Slots, wide_slots = Slurm.WideSlots, wide_jobs_per_s = Math.Round(slurm.WidePerSecond, 1), command_to_slurm = Math.Round(command / slurm.Best, 2), noop_to_slurm = Math.Round(noop / slurm.Best, 1), command_to_wide_slurm = Math.Round(command / slurm.WidePerSecond, 2), noop_to_wide_slurm = Math.Round(noop / slurm.WidePerSecond, 1) },
+        slurm = slurm is null ? null : new { version = slurm.Version, parameters = slurm.Parameters, jobs = slurm.Jobs, array_jobs_per_s = Math.Round(slurm.ArrayPerSecond, 1), separate_jobs_per_s = slurm.SeparatePerSecond is { } rate ? Math.Round(rate, 1) : (double?)null, slots = Slurm.Slots, command_to_slurm = Math.Round(command / slurm.Best, 2), noop_to_slurm = Math.Round(noop / slurm.Best, 1) },
         slurm_absent = absent,
         balanced = (bool)audit["balanced"]!, pass,
     }));
