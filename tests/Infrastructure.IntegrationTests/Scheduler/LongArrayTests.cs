@@ -35,9 +35,9 @@ public sealed class LongArrayTests
     }
 
     [Test]
-    public async Task Fifty_thousand_tasks_run_through_in_chunks_and_settle_to_the_last()
+    public async Task Twenty_five_thousand_tasks_run_through_in_chunks_and_settle_to_the_last()
     {
-        const int Tasks = 50_000;
+        const int Tasks = 25_000;
         await using var world = await QueueWorld.CreateAsync();
         var account = await world.AccountAsync();
         await world.DevicesAsync(account, 8, 128);
