@@ -28,13 +28,12 @@ internal sealed class ClaimUnbondedValidator : AbstractValidator<ClaimUnbondedCo
     public ClaimUnbondedValidator() => RuleFor(c => c.Address).Length(1, 100);
 }
 
-internal sealed class ClaimUnbondedHandler(StakeDesk desk, ILedgerBook book, CallerContext context, TimeProvider time) : ICommandHandler<ClaimUnbondedCommand, ClaimResult>
+internal sealed class ClaimUnbondedHandler(StakeDesk desk, ILedgerBook book, CallerContext context) : ICommandHandler<ClaimUnbondedCommand, ClaimResult>
 {
     public async Task<ClaimResult> Handle(ClaimUnbondedCommand request, CancellationToken cancellationToken)
     {
         var owner = await LedgerAccess.OwnAsync(book, context.Caller, request.Address, cancellationToken);
-        var now = time.GetUtcNow();
-        var stake = await desk.OpenAsync(owner.Owner, now, cancellationToken);
+        var (stake, now) = await desk.OpenAsync(owner.Owner, cancellationToken);
         var transfer = stake.Claim(Guid.CreateVersion7(now), now);
         await desk.CloseAsync([stake], [transfer], cancellationToken);
         var balance = await book.FindAsync(owner.Owner, cancellationToken);

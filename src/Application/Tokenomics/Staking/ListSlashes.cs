@@ -18,7 +18,7 @@ public sealed record ListSlashesQuery : IQuery<SlashesDto>
     public string? Address { get; init; }
 
     /// <summary>Only those in this state: escrowed, appealed, executed or reversed.</summary>
-    public SlashState? State { get; init; }
+    public string? State { get; init; }
 
     /// <summary>Slashes shown, 1–1000; <c>total</c> counts all that match.</summary>
     public int Limit { get; init; } = 100;
@@ -53,10 +53,13 @@ public sealed record SlashDto(
 
 internal sealed class ListSlashesValidator : AbstractValidator<ListSlashesQuery>
 {
+    internal static readonly IReadOnlyDictionary<string, SlashState> Words =
+        Enum.GetValues<SlashState>().ToDictionary(s => s.ToString().ToLowerInvariant(), StringComparer.Ordinal);
+
     public ListSlashesValidator()
     {
         RuleFor(q => q.Address).MaximumLength(100).WithMessage("A ledger address has at most 100 characters.");
-        RuleFor(q => q.State).IsInEnum();
+        RuleFor(q => q.State).Must(s => s is null || Words.ContainsKey(s)).WithMessage($"must be one of {string.Join(", ", Words.Keys)}.");
         RuleFor(q => q.Limit).InclusiveBetween(1, 1000).WithMessage("limit must be between 1 and 1000.");
     }
 }
@@ -70,7 +73,8 @@ internal sealed class ListSlashesHandler(ISlashes slashes, ILedgerBook book, Cal
         if (request.Address == Everyone && !context.Caller.IsOperator)
             throw new FogException(IdentityErrors.NotYours);
         AccountId? owner = request.Address == Everyone ? null : (await LedgerAccess.FindAsync(book, context.Caller, request.Address, cancellationToken)).Owner;
-        var (page, total) = await slashes.ListAsync(owner, request.State, request.Limit, cancellationToken);
+        SlashState? state = request.State is null ? null : ListSlashesValidator.Words[request.State];
+        var (page, total) = await slashes.ListAsync(owner, state, request.Limit, cancellationToken);
         return new SlashesDto([.. page.Select(SlashDto.Of)], total);
     }
 }

@@ -47,16 +47,16 @@ internal abstract class AmountValidator<T> : AbstractValidator<T> where T : IAmo
 
 internal sealed class StakeValidator : AmountValidator<StakeCommand>;
 
-internal sealed class StakeHandler(StakeDesk desk, ILedgerBook book, IParameters parameters, CallerContext context, TimeProvider time) : ICommandHandler<StakeCommand, StakeResult>
+internal sealed class StakeHandler(StakeDesk desk, ILedgerBook book, IParameters parameters, CallerContext context) : ICommandHandler<StakeCommand, StakeResult>
 {
     public async Task<StakeResult> Handle(StakeCommand request, CancellationToken cancellationToken)
     {
         var owner = await LedgerAccess.OwnAsync(book, context.Caller, request.Address, cancellationToken);
-        var (micro, now) = ((long)(request.Amount * Credits.MicroPerCredit), time.GetUtcNow());
+        var micro = (long)(request.Amount * Credits.MicroPerCredit);
         var values = await parameters.CurrentAsync(cancellationToken);
         if (micro < values[ParameterCatalogue.MinimumStake])
             throw TokenomicsErrors.StakeTooSmall(values[ParameterCatalogue.MinimumStake]).On("amount");
-        var stake = await desk.OpenAsync(owner.Owner, now, cancellationToken);
+        var (stake, now) = await desk.OpenAsync(owner.Owner, cancellationToken);
         var transfer = stake.Stake(Guid.CreateVersion7(now), micro, values.Span(ParameterCatalogue.StakeLock), now);
         await desk.CloseAsync([stake], [transfer], cancellationToken);
         return new StakeResult(true, owner.Address, Credits.FromMicro(micro), Credits.FromMicro(stake.StakedMicro), stake.Lots[^1].LockedUntil);

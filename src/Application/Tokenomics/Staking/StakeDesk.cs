@@ -20,24 +20,25 @@ public interface IStakeAccrual
 /// The one way to change stakes: locks the owners' accounts in the ledger's order, reads lots and unbondings under that lock and counts the interest up to
 /// now; afterwards writes the transfers and what they say about lots.
 /// </summary>
-internal sealed class StakeDesk(ILedger ledger, IStakes stakes, IParameterBook parameters) : IStakeAccrual
+internal sealed class StakeDesk(ILedger ledger, IStakes stakes, IParameterBook parameters, TimeProvider time) : IStakeAccrual
 {
     private static readonly LedgerAccount Pool = LedgerAccount.System(AccountKind.RewardsPool);
 
-    public static IEnumerable<LedgerAccount> AccountsOf(AccountId owner) => [LedgerAccount.Unbonding(owner), LedgerAccount.Staked(owner), LedgerAccount.Available(owner)];
-
-    public async Task<IReadOnlyDictionary<AccountId, OwnerStake>> OpenAsync(
-        IReadOnlyCollection<AccountId> owners, IEnumerable<LedgerAccount> accounts, DateTimeOffset at, CancellationToken cancel)
+    /// <summary>One owner's stake with available, as its owner changes it. The instant is taken under the lock, so that it is not before what others did meanwhile.</summary>
+    public async Task<(OwnerStake Stake, DateTimeOffset At)> OpenAsync(AccountId owner, CancellationToken cancel)
     {
-        await ledger.LockAsync(accounts.ToHashSet(), cancel);
-        var (yield, empty) = (await YieldAsync(cancel), await stakes.RewardsPoolAsync(cancel) == 0);
-        var open = await stakes.LoadAsync(owners, cancel);
-        foreach (var stake in open.Values)
-            stake.Accrue(yield, empty, at);
-        return open;
+        await ledger.LockAsync([LedgerAccount.Unbonding(owner), LedgerAccount.Staked(owner), LedgerAccount.Available(owner)], cancel);
+        var at = time.GetUtcNow();
+        return ((await LoadAsync([owner], at, cancel))[owner], at);
     }
 
-    public async Task<OwnerStake> OpenAsync(AccountId owner, DateTimeOffset at, CancellationToken cancel) => (await OpenAsync([owner], AccountsOf(owner), at, cancel))[owner];
+    /// <param name="accounts">What to lock: at least the owners' staked accounts, and whatever else the transaction will move.</param>
+    public async Task<IReadOnlyDictionary<AccountId, OwnerStake>> OpenAsync(
+        IReadOnlyCollection<AccountId> owners, IReadOnlyCollection<LedgerAccount> accounts, DateTimeOffset at, CancellationToken cancel)
+    {
+        await ledger.LockAsync(accounts, cancel);
+        return await LoadAsync(owners, at, cancel);
+    }
 
     public async Task CloseAsync(IReadOnlyCollection<OwnerStake> changed, IReadOnlyCollection<Transfer> transfers, CancellationToken cancel)
     {
@@ -66,6 +67,15 @@ internal sealed class StakeDesk(ILedger ledger, IStakes stakes, IParameterBook p
     {
         var changes = await parameters.HistoryAsync(ParameterCatalogue.StakeYield.Name, int.MaxValue, cancel);
         return new YieldCurve(ParameterCatalogue.StakeYield.Default, changes.OrderBy(c => c.Version).Select(c => (c.At, c.Value)));
+    }
+
+    private async Task<IReadOnlyDictionary<AccountId, OwnerStake>> LoadAsync(IReadOnlyCollection<AccountId> owners, DateTimeOffset at, CancellationToken cancel)
+    {
+        var (yield, empty) = (await YieldAsync(cancel), await stakes.RewardsPoolAsync(cancel) == 0);
+        var open = await stakes.LoadAsync(owners, cancel);
+        foreach (var stake in open.Values)
+            stake.Accrue(yield, empty, at);
+        return open;
     }
 
     private async Task<(IReadOnlyList<StakeAccrual> Accruals, IReadOnlyDictionary<LedgerAccount, long> Balances)> AccrueAsync(

@@ -32,14 +32,14 @@ public sealed record UnstakeResult(bool Success, string Address, decimal Unstake
 internal sealed class UnstakeValidator : AmountValidator<UnstakeCommand>;
 
 internal sealed class UnstakeHandler(
-    StakeDesk desk, ILedgerBook book, IParameters parameters, IEnumerable<IStakeLock> locks, CallerContext context, TimeProvider time) : ICommandHandler<UnstakeCommand, UnstakeResult>
+    StakeDesk desk, ILedgerBook book, IParameters parameters, IEnumerable<IStakeLock> locks, CallerContext context) : ICommandHandler<UnstakeCommand, UnstakeResult>
 {
     public async Task<UnstakeResult> Handle(UnstakeCommand request, CancellationToken cancellationToken)
     {
         var owner = await LedgerAccess.OwnAsync(book, context.Caller, request.Address, cancellationToken);
-        var (micro, now) = ((long)(request.Amount * Credits.MicroPerCredit), time.GetUtcNow());
+        var micro = (long)(request.Amount * Credits.MicroPerCredit);
         var period = (await parameters.CurrentAsync(cancellationToken)).Span(ParameterCatalogue.Unbonding);
-        var stake = await desk.OpenAsync(owner.Owner, now, cancellationToken);
+        var (stake, now) = await desk.OpenAsync(owner.Owner, cancellationToken);
         var kept = await StakeLocks.GreatestAsync(locks, owner.Owner, cancellationToken);
         var transfer = stake.Unstake(Guid.CreateVersion7(now), micro, period, kept is null ? null : (kept.AmountMicro, kept.Until, kept.Why), now);
         await desk.CloseAsync([stake], [transfer], cancellationToken);
