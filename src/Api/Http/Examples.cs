@@ -18,7 +18,7 @@ public static class Examples
         ["RecordReports"] = """{ "items": [ { "attempt_id": "0190f7a0-0000-7000-8000-000000000042", "epoch": 1, "outcome": "evicted", "reason": "on_battery", "wall_ms": 1200, "cpu_ms": 900, "signature": "M9d/UpfhZ3cGG4W54h7hlF5/eshrZTnyEdzPCpNFANxp6qvYJM1vtLWd3utt6vopIYXYG0WetPriDJ+u4rFf/g==" } ] }""",
         ["Stake"] = """{ "amount": 25.0 }""",
         ["Unstake"] = """{ "amount": 10.0 }""",
-        ["ClaimUnbonded"] = """{}""",
+        ["ClaimUnbonded"] = """{ "address": null }""",
         ["AppealSlash"] = """{ "reason": "The payload prints the name of the machine, so its results cannot agree." }""",
         ["DecideSlash"] = """{ "uphold": false, "reason": "The job was declared deterministic and is not: nobody lied." }""",
         ["UploadArtifact"] = "hello, fog",

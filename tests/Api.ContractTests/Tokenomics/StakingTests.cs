@@ -1,5 +1,8 @@
 using System.Globalization;
+using System.Security.Cryptography;
 using System.Text.Json;
+using System.Text.Json.Nodes;
+using FogCompute.Protocol;
 
 namespace FogCompute.Api.ContractTests.Tokenomics;
 
@@ -172,6 +175,96 @@ public sealed class StakingTests
         {
             using var unknown = await PostAsync(_server.Client, $"slashes/{Guid.NewGuid()}/{path}", path == "appeal" ? appeal : verdict);
             await unknown.ProblemAsync(404, "tokenomics.slash_not_found");
+        }
+    }
+
+    [Test]
+    public async Task Only_two_different_receipts_signed_with_one_key_are_an_equivocation()
+    {
+        await using var server = await ApiServer.StartAsync();
+        var (_, owner, _) = await server.NewMemberAsync("two-faced");
+        await AnswerAsync(PostAsync(owner, "stake", """{"amount":20}"""));
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var otherKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var device = await RegisterAsync(key);
+        await server.PostAsync("/api/scheduler/jobs", JsonNode.Parse("""{"name":"one","payload":{"kind":"builtin","kernel":"noop"}}""")!);
+        var lease = (await PollAsync()).Single();
+        var first = new AttemptReport
+        {
+            AttemptId = lease.AttemptId, Epoch = lease.Epoch, Outcome = AttemptOutcomes.Succeeded, ExitCode = 0, OutputDigest = OutputManifest.Digest(0, null, []), WallMs = 5,
+            StartedAt = TimeProvider.System.GetUtcNow(), FinishedAt = TimeProvider.System.GetUtcNow(),
+        };
+        var contrary = first with { OutputDigest = OutputManifest.Digest(1, null, []) };
+        Assert.That(await ReportAsync(Signed(first)), Is.EqualTo("recorded"));
+
+        // None of these proves anything.
+        Assert.That(await ReportAsync(Signed(first)), Is.EqualTo("stale"), "the same receipt, signed again: signatures are random");
+        Assert.That(await ReportAsync(Signed(contrary with { Epoch = lease.Epoch + 1 })), Is.EqualTo("stale"), "of another lease");
+        using (var unsigned = await SendAsync("reports", new ReportRequest { Items = [contrary] }))
+            Assert.That((int)unsigned.StatusCode, Is.InRange(400, 499));
+        using (var forged = await SendAsync("reports", new ReportRequest { Items = [contrary with { Signature = Receipt.Sign(otherKey, "two-faced", contrary) }] }))
+            Assert.That((int)forged.StatusCode, Is.InRange(400, 499));
+        Assert.That((await SlashesAsync()).GetProperty("total").GetInt32(), Is.Zero);
+
+        Assert.That(await ReportAsync(Signed(contrary)), Is.EqualTo("stale"), "it is refused as ever");
+        Assert.That(await ReportAsync(Signed(contrary with { WallMs = 6 })), Is.EqualTo("stale"));
+        var slash = (await SlashesAsync()).GetProperty("slashes").EnumerateArray().Single();
+        Assert.That((slash.GetProperty("reason").GetString(), slash.GetProperty("deviceId").GetString(), Amount(slash, "amount")), Is.EqualTo(("equivocation", "two-faced", 20m)));
+        Assert.That(slash.GetProperty("harmed").GetString(), Is.EqualTo((await AnswerAsync(server.Client.GetAsync("/api/tokenomics/balance"))).GetProperty("address").GetString()));
+        // Whoever doubts it can verify both receipts.
+        var evidence = JsonNode.Parse(slash.GetProperty("evidence").GetString()!)!;
+        using var published = ECDsa.Create();
+        published.ImportSubjectPublicKeyInfo(Convert.FromBase64String(evidence["publicKey"]!.GetValue<string>()), out _);
+        var receipts = new[] { "recorded", "contrary" }.Select(r => JsonSerializer.Deserialize<AttemptReport>(evidence[r]!.ToJsonString(), WireJson.Responses)!).ToList();
+        Assert.That(receipts.Select(r => Receipt.Verify(published, "two-faced", r)), Is.All.True);
+        Assert.That(receipts.Select(r => r.OutputDigest), Is.EqualTo(new[] { first.OutputDigest, contrary.OutputDigest }));
+
+        // A receipt under an earlier key says nothing about the present one.
+        await AnswerAsync(PostAsync(owner, "stake", """{"amount":20}"""));
+        await server.PostAsync("/api/scheduler/jobs", JsonNode.Parse("""{"name":"two","payload":{"kind":"builtin","kernel":"noop"}}""")!);
+        var second = (await PollAsync()).Single(l => l.AttemptId != lease.AttemptId);
+        var honest = first with { AttemptId = second.AttemptId, Epoch = second.Epoch };
+        Assert.That(await ReportAsync(Signed(honest)), Is.EqualTo("recorded"));
+        using var renewed = await RegisterAsync(otherKey);
+        var later = contrary with { AttemptId = second.AttemptId, Epoch = second.Epoch };
+        Assert.That(await ReportAsync(later with { Signature = Receipt.Sign(otherKey, "two-faced", later) }, renewed), Is.EqualTo("stale"));
+        Assert.That((await SlashesAsync()).GetProperty("total").GetInt32(), Is.EqualTo(1));
+
+        AttemptReport Signed(AttemptReport report) => report with { Signature = Receipt.Sign(key, "two-faced", report) };
+
+        Task<JsonElement> SlashesAsync() => AnswerAsync(owner.GetAsync("/api/tokenomics/slashes"));
+
+        async Task<HttpClient> RegisterAsync(ECDsa with)
+        {
+            using var answer = await owner.PostAsync("/api/idle-compute/devices", ApiServer.Json(new JsonObject
+            {
+                ["device_id"] = "two-faced", ["device_type"] = "desktop", ["cpu_cores"] = 4, ["memory_mb"] = 8192, ["payload_kinds"] = new JsonArray("builtin"), ["isolation"] = new JsonArray("process"),
+                ["public_key"] = Convert.ToBase64String(with.ExportSubjectPublicKeyInfo()),
+            }.ToJsonString()));
+            return server.NewClient((await answer.JsonAsync()).GetProperty("deviceToken").GetString());
+        }
+
+        Task<HttpResponseMessage> SendAsync(string what, object body, HttpClient? by = null) =>
+            (by ?? device).PostAsync($"/api/scheduler/nodes/two-faced/{what}", ApiServer.Json(JsonSerializer.Serialize(body, WireJson.Requests)));
+
+        async Task<string> ReportAsync(AttemptReport report, HttpClient? by = null)
+        {
+            using var answer = await SendAsync("reports", new ReportRequest { Items = [report] }, by);
+            var text = await answer.Content.ReadAsStringAsync();
+            Assert.That((int)answer.StatusCode, Is.EqualTo(200), text);
+            return JsonSerializer.Deserialize<ReportResponse>(text, WireJson.Responses)!.Items.Single().Status;
+        }
+
+        async Task<IReadOnlyList<LeaseMessage>> PollAsync()
+        {
+            for (var i = 0; i < 200; i++)
+            {
+                using var answer = await SendAsync("poll", new LeasePollRequest { WaitSeconds = 0, Held = [], Condition = new DeviceCondition { State = "eligible", Slots = 4 } });
+                if (JsonSerializer.Deserialize<LeasePollResponse>(await answer.Content.ReadAsStringAsync(), WireJson.Responses) is { Leases.Count: > 0 } got)
+                    return got.Leases;
+                await Task.Delay(20);
+            }
+            throw new AssertionException("no lease came");
         }
     }
 }

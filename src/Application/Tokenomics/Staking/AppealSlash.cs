@@ -11,6 +11,7 @@ namespace FogCompute.Application.Tokenomics.Staking;
 // POST /api/tokenomics/slashes/{id}/appeal
 // The slashed owner objects, once and in time; from then on nothing happens to the slash until an operator or a proposal decides it.
 
+/// <summary>Object to a slash, in time and once.</summary>
 [RequiresPermission(Permissions.LedgerWrite)]
 public sealed record AppealSlashCommand : ICommand<SlashDto>
 {

@@ -9,6 +9,7 @@ namespace FogCompute.Application.Tokenomics.Staking;
 // POST /api/tokenomics/claim
 // Moves everything of the caller whose unbonding is over to available; refused with the next date while there is nothing. Repeatable under an Idempotency-Key.
 
+/// <summary>Claim everything whose unbonding is over.</summary>
 [RequiresPermission(Permissions.LedgerWrite)]
 public sealed record ClaimUnbondedCommand : ICommand<ClaimResult>, IIdempotentCommand
 {

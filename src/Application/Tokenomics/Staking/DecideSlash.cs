@@ -10,6 +10,7 @@ namespace FogCompute.Application.Tokenomics.Staking;
 // POST /api/tokenomics/slashes/{id}/decision (operator)
 // Decides an appeal: upheld, the harmed requester gets its share and the rest is burned; reversed, it goes back where it was taken from.
 
+/// <summary>Decide an appealed slash.</summary>
 [RequiresPermission(Permissions.Operate)]
 public sealed record DecideSlashCommand : ICommand<SlashDto>
 {

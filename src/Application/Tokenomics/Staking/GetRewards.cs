@@ -10,6 +10,7 @@ namespace FogCompute.Application.Tokenomics.Staking;
 // GET /api/tokenomics/rewards?address=
 // Promises: what the stake has earned up to this instant and was not paid, rounded down; 404 for an unknown address, 403 for someone else's.
 
+/// <summary>What the stake has earned, up to this instant.</summary>
 [RequiresPermission(Permissions.LedgerRead)]
 public sealed record GetRewardsQuery : IQuery<RewardsDto>
 {

@@ -8,6 +8,7 @@ namespace FogCompute.Application.Tokenomics.Staking;
 // GET /api/tokenomics/stakes?address=
 // Promises: what is staked and unbonding, each amount with its date; 404 for an unknown address, 403 for someone else's.
 
+/// <summary>What is staked and unbonding, with the dates from which it can be moved.</summary>
 [RequiresPermission(Permissions.LedgerRead)]
 public sealed record GetStakesQuery : IQuery<StakesDto>
 {

@@ -11,6 +11,7 @@ namespace FogCompute.Application.Tokenomics.Staking;
 // GET /api/tokenomics/slashes?address=&state=&limit=100
 // Promises: what wrong results cost this account, newest first, each with its appeal; 404 for an unknown address, 403 for someone else's.
 
+/// <summary>What wrong results cost a stake, newest first.</summary>
 [RequiresPermission(Permissions.LedgerRead)]
 public sealed record ListSlashesQuery : IQuery<SlashesDto>
 {

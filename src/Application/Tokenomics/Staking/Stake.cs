@@ -11,6 +11,7 @@ namespace FogCompute.Application.Tokenomics.Staking;
 // POST /api/tokenomics/stake
 // Moves the caller's own credits from available to staked as one lot, locked from now for as long as the parameter says now. Repeatable under an Idempotency-Key.
 
+/// <summary>Stake credits: they are locked for a time, earn interest, give votes, and answer for the results of one's machines.</summary>
 [RequiresPermission(Permissions.LedgerWrite)]
 public sealed record StakeCommand : ICommand<StakeResult>, IIdempotentCommand, IAmount
 {

@@ -12,6 +12,7 @@ namespace FogCompute.Application.Tokenomics.Staking;
 // Takes the amount out of the caller's oldest unlocked lots; it earns nothing from then on and can be claimed when the unbonding period in force now is over.
 // Refused with figures and date while too little is unlocked, or while a vote keeps it. Repeatable under an Idempotency-Key.
 
+/// <summary>Take credits out of the stake; they can be claimed when the unbonding period is over.</summary>
 [RequiresPermission(Permissions.LedgerWrite)]
 public sealed record UnstakeCommand : ICommand<UnstakeResult>, IIdempotentCommand, IAmount
 {
