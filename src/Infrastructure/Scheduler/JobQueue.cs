@@ -128,14 +128,14 @@ internal sealed class JobQueue(FogDbContext db, SchedulerOptions options) : IJob
 
     public async Task<IReadOnlyList<TaskExecution>> ClaimOverdueAsync(DateTimeOffset now, int limit, CancellationToken cancel)
     {
-        var tasks = await db.Tasks.FromSql(
+        var tasks = await db.Tasks.FromSqlRaw(
             $"""
             SELECT t.* FROM scheduler.tasks t
             WHERE (t.job_id, t.index) IN (
                 SELECT a.job_id, a.task_index FROM scheduler.attempts a JOIN idle_compute.devices d ON d.id = a.device_id
-                WHERE a.state IN ('Leased', 'Staging', 'Running', 'Uploading') AND (a.expires_at <= {now} OR d.state IN ('Lost', 'Unregistered')))
-            ORDER BY t.job_id, t.index LIMIT {limit} FOR NO KEY UPDATE SKIP LOCKED
-            """).AsNoTracking().ToListAsync(cancel);
+                WHERE a.state IN {QueueOrder.Live} AND (a.expires_at <= {{0}} OR d.state IN ('Lost', 'Unregistered')))
+            ORDER BY t.job_id, t.index LIMIT {{1}} FOR NO KEY UPDATE SKIP LOCKED
+            """, now, limit).AsNoTracking().ToListAsync(cancel);
         return await AssembleAsync(tasks, null, cancel);
     }
 
@@ -178,7 +178,7 @@ internal sealed class JobQueue(FogDbContext db, SchedulerOptions options) : IJob
                 WHERE state = 'Running' AND task_count >= {Straggler.LeastTasks} AND materialised = task_count AND tasks_succeeded + tasks_failed < task_count
                   AND (tasks_succeeded + tasks_failed) * 100::bigint >= task_count * {Straggler.PercentEnded}::bigint
                   AND NOT EXISTS (SELECT FROM scheduler.tasks t WHERE t.job_id = jobs.id AND t.open_slots > 0)
-                  AND EXISTS (SELECT FROM scheduler.attempts a WHERE a.job_id = jobs.id AND a.state IN ('Leased', 'Staging', 'Running', 'Uploading') AND a.leased_at <= $1)
+                  AND EXISTS (SELECT FROM scheduler.attempts a WHERE a.job_id = jobs.id AND a.state IN {QueueOrder.Live} AND a.leased_at <= $1)
                 ORDER BY random() LIMIT 64) AS j
             CROSS JOIN LATERAL (
                 SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY wall_ms) AS median
@@ -193,15 +193,15 @@ internal sealed class JobQueue(FogDbContext db, SchedulerOptions options) : IJob
     public async Task<IReadOnlyList<TaskExecution>> ClaimRunningAsync(IReadOnlyCollection<JobId> jobs, DateTimeOffset leasedBefore, int limit, CancellationToken cancel)
     {
         var ids = jobs.Select(j => j.Value).ToArray();
-        var tasks = await db.Tasks.FromSql(
+        var tasks = await db.Tasks.FromSqlRaw(
             $"""
             SELECT t.* FROM scheduler.tasks t
             WHERE (t.job_id, t.index) IN (
                 SELECT a.job_id, a.task_index FROM scheduler.attempts a
-                WHERE a.job_id = ANY ({ids}) AND a.state IN ('Leased', 'Staging', 'Running', 'Uploading') AND a.leased_at <= {leasedBefore})
+                WHERE a.job_id = ANY ({{0}}) AND a.state IN {QueueOrder.Live} AND a.leased_at <= {{1}})
               AND t.open_slots = 0 AND NOT t.speculated AND NOT t.audited
-            ORDER BY t.job_id, t.index LIMIT {limit} FOR NO KEY UPDATE SKIP LOCKED
-            """).AsNoTracking().ToListAsync(cancel);
+            ORDER BY t.job_id, t.index LIMIT {{2}} FOR NO KEY UPDATE SKIP LOCKED
+            """, ids, leasedBefore, limit).AsNoTracking().ToListAsync(cancel);
         return await AssembleAsync(tasks, null, cancel);
     }
 

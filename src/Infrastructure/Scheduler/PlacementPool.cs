@@ -15,7 +15,7 @@ internal sealed class PlacementPool(FogDbContext db, PresenceProfiles presence, 
     {
         var profiles = await presence.ReadAsync(db, cancel);
         return await db.QuerySqlAsync(
-            """
+            $"""
             SELECT d.id, d.account_id, d.cpu_millicores, d.memory_bytes, d.disk_bytes, d.gpus, d.slots, d.isolation_levels, d.payload_kinds, d.network_allowed, d.labels, d.region,
                 d.reputation_right, d.reputation_wrong, d.reputation_at, d.tasks_completed, d.losses, d.benchmark_score, d.state, d.state_reason, d.last_seen_at, d.last_poll_at,
                 coalesce(l.millicores, 0), coalesce(l.memory, 0), coalesce(l.disk, 0), coalesce(l.gpus, 0), coalesce(l.leases, 0), d.offline_grace_seconds, d.type
@@ -23,7 +23,7 @@ internal sealed class PlacementPool(FogDbContext db, PresenceProfiles presence, 
             LEFT JOIN (
                 SELECT a.device_id, sum(j.cpu_millicores)::int AS millicores, sum(j.memory_bytes)::bigint AS memory, sum(j.disk_limit_bytes)::bigint AS disk, sum(j.gpus)::int AS gpus, count(*)::int AS leases
                 FROM scheduler.attempts a JOIN scheduler.jobs j ON j.id = a.job_id
-                WHERE a.state IN ('Leased', 'Staging', 'Running', 'Uploading') GROUP BY a.device_id
+                WHERE a.state IN {QueueOrder.Live} GROUP BY a.device_id
             ) l ON l.device_id = d.id
             WHERE d.unregistered_at IS NULL
             ORDER BY d.id
