@@ -33,6 +33,7 @@ internal sealed class PlacementPool(FogDbContext db, PresenceProfiles presence, 
                 var state = Enum.Parse<DeviceState>(r.GetString(18));
                 var reason = r.IsDBNull(19) ? null : r.GetString(19);
                 var silent = now - r.GetFieldValue<DateTimeOffset>(20) > Max(options.Silence, TimeSpan.FromSeconds(r.GetInt32(27)));
+                var reputation = new Reputation(r.GetDouble(12), r.GetDouble(13), r.GetFieldValue<DateTimeOffset>(14));
                 var (completed, losses) = (r.GetInt64(15), r.GetInt64(16));
                 return new PlacementDevice
                 {
@@ -40,7 +41,7 @@ internal sealed class PlacementPool(FogDbContext db, PresenceProfiles presence, 
                     Gpus = r.GetInt32(5), Slots = r.GetInt32(6), Isolation = r.GetFieldValue<string[]>(7).Select(Enum.Parse<Isolation>).ToHashSet(),
                     PayloadKinds = r.GetFieldValue<string[]>(8).ToHashSet(StringComparer.Ordinal), NetworkAllowed = r.GetBoolean(9),
                     Labels = r.GetFieldValue<string[]>(10).ToHashSet(StringComparer.Ordinal), Region = r.IsDBNull(11) ? null : r.GetString(11),
-                    Trust = new Reputation(r.GetDouble(12), r.GetDouble(13), r.GetFieldValue<DateTimeOffset>(14)).LowerBound(now),
+                    Trust = reputation.LowerBound(now), Reliability = reputation.Mean(now),
                     Availability = completed + losses == 0 ? 1 : completed / (double)(completed + losses), BenchmarkScore = r.IsDBNull(17) ? null : r.GetDouble(17),
                     Unavailable = r.IsDBNull(21) ? "no_agent" : silent ? "silent" : state is DeviceState.Eligible or DeviceState.Contributing ? null : reason ?? state.ToString().ToLowerInvariant(),
                     LeasedMillicores = r.GetInt32(22), LeasedBytes = r.GetInt64(23), LeasedDisk = r.GetInt64(24), LeasedGpus = r.GetInt32(25), Leases = r.GetInt32(26),
