@@ -129,12 +129,12 @@ internal sealed class JobQueue(FogDbContext db, SchedulerOptions options) : IJob
     public async Task<IReadOnlyList<TaskExecution>> ClaimOverdueAsync(DateTimeOffset now, int limit, CancellationToken cancel)
     {
         var tasks = await db.Tasks.FromSqlRaw(
-            $"""
+            $$"""
             SELECT t.* FROM scheduler.tasks t
             WHERE (t.job_id, t.index) IN (
                 SELECT a.job_id, a.task_index FROM scheduler.attempts a JOIN idle_compute.devices d ON d.id = a.device_id
-                WHERE a.state IN {QueueOrder.Live} AND (a.expires_at <= {{0}} OR d.state IN ('Lost', 'Unregistered')))
-            ORDER BY t.job_id, t.index LIMIT {{1}} FOR NO KEY UPDATE SKIP LOCKED
+                WHERE a.state IN {{QueueOrder.Live}} AND (a.expires_at <= {0} OR d.state IN ('Lost', 'Unregistered')))
+            ORDER BY t.job_id, t.index LIMIT {1} FOR NO KEY UPDATE SKIP LOCKED
             """, now, limit).AsNoTracking().ToListAsync(cancel);
         return await AssembleAsync(tasks, null, cancel);
     }
@@ -194,13 +194,13 @@ internal sealed class JobQueue(FogDbContext db, SchedulerOptions options) : IJob
     {
         var ids = jobs.Select(j => j.Value).ToArray();
         var tasks = await db.Tasks.FromSqlRaw(
-            $"""
+            $$"""
             SELECT t.* FROM scheduler.tasks t
             WHERE (t.job_id, t.index) IN (
                 SELECT a.job_id, a.task_index FROM scheduler.attempts a
-                WHERE a.job_id = ANY ({{0}}) AND a.state IN {QueueOrder.Live} AND a.leased_at <= {{1}})
+                WHERE a.job_id = ANY ({0}) AND a.state IN {{QueueOrder.Live}} AND a.leased_at <= {1})
               AND t.open_slots = 0 AND NOT t.speculated AND NOT t.audited
-            ORDER BY t.job_id, t.index LIMIT {{2}} FOR NO KEY UPDATE SKIP LOCKED
+            ORDER BY t.job_id, t.index LIMIT {2} FOR NO KEY UPDATE SKIP LOCKED
             """, ids, leasedBefore, limit).AsNoTracking().ToListAsync(cancel);
         return await AssembleAsync(tasks, null, cancel);
     }
