@@ -44,9 +44,9 @@ public sealed class StakingTests
 
     private async Task<SlashDto> OnlySlashAsync() => (await _world.SendAsync(new ListSlashesQuery(), _owner)).Slashes.Single();
 
-    private Task SetAsync(ParameterDefinition parameter, long value, bool accrue = false) => SetAsync(_world, parameter, value, accrue);
+    private Task<int> SetAsync(ParameterDefinition parameter, long value, bool accrue = false) => SetAsync(_world, parameter, value, accrue);
 
-    private static Task SetAsync(LedgerWorld world, ParameterDefinition parameter, long value, bool accrue = false) => world.InTransactionAsync(async services =>
+    private static Task<int> SetAsync(LedgerWorld world, ParameterDefinition parameter, long value, bool accrue = false) => world.InTransactionAsync(async services =>
     {
         if (accrue)
             await services.GetRequiredService<IStakeAccrual>().AccrueAllAsync(world.Now, CancellationToken.None);
@@ -262,7 +262,7 @@ public sealed class StakingTests
         await RequireSoundAsync();
     }
 
-    private Task DecideAsync(Guid slash, bool uphold) => _world.InTransactionAsync(async services =>
+    private Task<int> DecideAsync(Guid slash, bool uphold) => _world.InTransactionAsync(async services =>
     {
         await services.GetRequiredService<ISlashCourt>().DecideAsync(slash, uphold, "proposal", "because it is so", CancellationToken.None);
         return 0;
