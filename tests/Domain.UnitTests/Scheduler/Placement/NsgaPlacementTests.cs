@@ -89,22 +89,14 @@ public sealed class NsgaPlacementTests
     }
 
     [Test]
-    public void A_mixed_pass_takes_what_suits_its_tasks_on_average()
-    {
-        var search = Place(Buying(Pool.Mixed(60, 12, 3), i => i % 3 == 0 ? PlanKind.Green : PlanKind.Fast)).Search!;
-        var figures = search.Front.Select(p => Pool.Figures(p.Objectives)).ToList();
-        double[] weights = [2 / 3.0, 0, 1 / 3.0, 0, 0];
-        Assert.That(Distance(figures[search.Chosen], figures, weights), Is.EqualTo(figures.Min(f => Distance(f, figures, weights))).Within(1e-6));
-    }
-
-    [Test]
-    public void A_deadline_adds_as_much_weight_on_risk_as_the_plan_has()
+    public void A_deadline_adds_as_much_weight_on_risk_and_on_finish_as_the_plan_has()
     {
         var problem = Buying(Pool.Mixed(60, 12, 5), _ => PlanKind.Cheap);
         var search = Place(problem with { Tasks = [.. problem.Tasks.Select(t => t with { Deadline = Pool.Now.AddHours(5) })] }).Search!;
         var figures = search.Front.Select(p => Pool.Figures(p.Objectives)).ToList();
-        double[] weights = [0, 0.5, 0, 0.5, 0];
-        Assert.That(Distance(figures[search.Chosen], figures, weights), Is.EqualTo(figures.Min(f => Distance(f, figures, weights))).Within(1e-6));
+        double[] weights = [1, 1, 0, 1, 0];
+        // What nobody wishes for weighs a thousandth.
+        Assert.That(Distance(figures[search.Chosen], figures, weights), Is.EqualTo(figures.Min(f => Distance(f, figures, weights))).Within(5e-3));
     }
 
     [Test]
