@@ -42,6 +42,9 @@ internal static class Native
     // The same on every architecture.
     private const nint OpenTree = 428;
     private const nint MoveMount = 429;
+    private const nint CloseRange = 436;
+    private const nuint FirstOwnDescriptor = 3;
+    private const nuint CloseRangeCloseOnExec = 4;
 
     // O_NOFOLLOW is one of the few open flags whose value differs between architectures.
     private static readonly int _noFollow = RuntimeInformation.ProcessArchitecture is Architecture.Arm64 or Architecture.Arm ? 0x8000 : 0x20000;
@@ -111,6 +114,11 @@ internal static class Native
 
     /// <summary>SIGTERM; false when the process is gone.</summary>
     public static bool Terminate(int process) => process > 1 && kill(process, SigTerminate) == 0;
+
+    /// <summary>
+    /// Keeps descriptors that the agent itself was started with from its children; the runtime's own are kept already. Kernels before 5.11 cannot, and refuse.
+    /// </summary>
+    public static void KeepDescriptors() => _ = close_range(CloseRange, FirstOwnDescriptor, uint.MaxValue, CloseRangeCloseOnExec);
 
     /// <summary>Gives the calling thread a folder and root of its own, without which it cannot enter another mount namespace. Throws <see cref="IOException"/>.</summary>
     public static void LeaveSharedFolder() => Check(unshare(CloneFs), "leave the shared folder");
@@ -187,7 +195,10 @@ internal static class Native
     [DllImport("libc", SetLastError = true), DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static extern int umount2([MarshalAs(UnmanagedType.LPUTF8Str)] string target, int flags);
 
-    // The library has names for these two only since 2.36.
+    // The library has names for these three only since 2.34 and 2.36.
+    [DllImport("libc", EntryPoint = "syscall", SetLastError = true), DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern nint close_range(nint number, nuint first, nuint last, nuint flags);
+
     [DllImport("libc", EntryPoint = "syscall", SetLastError = true), DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static extern nint open_tree(nint number, nint folder, [MarshalAs(UnmanagedType.LPUTF8Str)] string path, nuint flags);
 

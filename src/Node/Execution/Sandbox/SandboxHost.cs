@@ -113,6 +113,7 @@ internal sealed class SandboxHost : IAsyncDisposable
     {
         if (OperatingSystem.IsWindows())
             throw new PlatformNotSupportedException("Sandboxes need Linux.");
+        Native.KeepDescriptors();
         var home = Path.Combine(Path.GetFullPath(options.StateFolder), "sandbox");
         // What an earlier, killed agent left: nothing in here outlives a process.
         if (Directory.Exists(home))
