@@ -492,6 +492,20 @@ COMMENT ON TABLE tokenomics.owners IS 'Who has accounts here; written when the i
 
 COMMENT ON COLUMN tokenomics.owners.id IS 'identity.accounts.id; checked at commit, because the event that opens the ledger runs before the identity row is saved';
 
+CREATE TABLE tokenomics.parameter_changes (
+    version bigint NOT NULL,
+    name text NOT NULL,
+    previous bigint NOT NULL,
+    value bigint NOT NULL,
+    proposal text,
+    changed_at timestamp with time zone NOT NULL,
+    CONSTRAINT parameter_changes_version_check CHECK ((version >= 1))
+);
+
+COMMENT ON TABLE tokenomics.parameter_changes IS 'Every change of a tunable, append-only; the values in force are the latest of each name, or the defaults in the code';
+
+COMMENT ON COLUMN tokenomics.parameter_changes.proposal IS 'Hex id of the proposal that decided it; null: the founder''s settings at the first start';
+
 CREATE TABLE tokenomics.postings (
     transfer bigint NOT NULL,
     account_id bigint NOT NULL,
@@ -537,7 +551,7 @@ CREATE TABLE tokenomics.transfers (
     cause json,
     created_at timestamp with time zone NOT NULL,
     CONSTRAINT transfers_idempotency_key_check CHECK (((length(idempotency_key) >= 1) AND (length(idempotency_key) <= 200))),
-    CONSTRAINT transfers_kind_check CHECK ((kind = ANY (ARRAY['Genesis'::text, 'FaucetGrant'::text, 'Hold'::text, 'Settlement'::text, 'Release'::text]))),
+    CONSTRAINT transfers_kind_check CHECK ((kind = ANY (ARRAY['Genesis'::text, 'FaucetGrant'::text, 'Hold'::text, 'Settlement'::text, 'Release'::text, 'Stake'::text, 'Unstake'::text, 'Claim'::text, 'StakingReward'::text, 'Slash'::text, 'SlashExecution'::text, 'SlashReversal'::text, 'TreasuryGrant'::text]))),
     CONSTRAINT transfers_task_index_check CHECK ((task_index >= 0))
 );
 
@@ -641,6 +655,9 @@ ALTER TABLE ONLY tokenomics.owners
 ALTER TABLE ONLY tokenomics.owners
     ADD CONSTRAINT owners_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY tokenomics.parameter_changes
+    ADD CONSTRAINT parameter_changes_pkey PRIMARY KEY (version);
+
 ALTER TABLE ONLY tokenomics.postings
     ADD CONSTRAINT postings_pkey PRIMARY KEY (transfer, account_id);
 
@@ -689,6 +706,8 @@ CREATE INDEX tasks_open ON scheduler.tasks USING btree (job_id, index) WHERE (op
 
 CREATE INDEX holds_open ON tokenomics.holds USING btree (owner) WHERE (state = 'Open'::text);
 
+CREATE INDEX parameter_changes_of_name ON tokenomics.parameter_changes USING btree (name, version DESC);
+
 CREATE INDEX postings_of_account ON tokenomics.postings USING btree (account_id, transfer DESC);
 
 CREATE INDEX transfers_of_job ON tokenomics.transfers USING btree (job_id) WHERE (job_id IS NOT NULL);
@@ -698,6 +717,8 @@ CREATE TRIGGER accounts_keep_identity BEFORE UPDATE OF id, owner, kind ON tokeno
 CREATE TRIGGER accounts_stay BEFORE DELETE OR TRUNCATE ON tokenomics.accounts FOR EACH STATEMENT EXECUTE FUNCTION tokenomics.refuse_change();
 
 CREATE TRIGGER blocks_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON tokenomics.blocks FOR EACH STATEMENT EXECUTE FUNCTION tokenomics.refuse_change();
+
+CREATE TRIGGER parameter_changes_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON tokenomics.parameter_changes FOR EACH STATEMENT EXECUTE FUNCTION tokenomics.refuse_change();
 
 CREATE TRIGGER postings_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON tokenomics.postings FOR EACH STATEMENT EXECUTE FUNCTION tokenomics.refuse_change();
 

@@ -46,5 +46,9 @@ public readonly record struct LedgerAccount
 
     public static LedgerAccount Held(AccountId owner) => Of(owner, AccountKind.Held);
 
+    public static LedgerAccount Staked(AccountId owner) => Of(owner, AccountKind.Staked);
+
+    public static LedgerAccount Unbonding(AccountId owner) => Of(owner, AccountKind.Unbonding);
+
     public override string ToString() => Owner is { } owner ? $"{Kind} of {owner}" : Kind.ToString();
 }

@@ -10,6 +10,22 @@ public enum TransferKind
     Hold,
     Settlement,
     Release,
+    /// <summary>Available → staked.</summary>
+    Stake,
+    /// <summary>Staked → unbonding.</summary>
+    Unstake,
+    /// <summary>Unbonding → available.</summary>
+    Claim,
+    /// <summary>Rewards pool → available.</summary>
+    StakingReward,
+    /// <summary>Staked or unbonding → slashed, where it waits for the appeal.</summary>
+    Slash,
+    /// <summary>Slashed → the harmed requester's available and burned.</summary>
+    SlashExecution,
+    /// <summary>Slashed → back to its owner.</summary>
+    SlashReversal,
+    /// <summary>Treasury → available, by a proposal.</summary>
+    TreasuryGrant,
 }
 
 /// <summary>One signed amount on one account.</summary>
@@ -84,6 +100,15 @@ public sealed record Transfer
         (TransferKind.Genesis, _) => AccountKind.Issuance,
         (TransferKind.FaucetGrant, AccountKind.Faucet) => AccountKind.Available,
         (TransferKind.FaucetGrant, _) => AccountKind.Faucet,
+        (TransferKind.Stake, AccountKind.Available) => AccountKind.Staked,
+        (TransferKind.Stake, _) => AccountKind.Available,
+        (TransferKind.Unstake, AccountKind.Staked) => AccountKind.Unbonding,
+        (TransferKind.Unstake, _) => AccountKind.Staked,
+        (TransferKind.Claim, AccountKind.Unbonding) => AccountKind.Available,
+        (TransferKind.Claim, _) => AccountKind.Unbonding,
+        (TransferKind.StakingReward, _) => AccountKind.RewardsPool,
+        (TransferKind.Slash or TransferKind.SlashExecution or TransferKind.SlashReversal, _) => AccountKind.Slashed,
+        (TransferKind.TreasuryGrant, _) => AccountKind.Treasury,
         (_, AccountKind.Held) => AccountKind.Available,
         _ => AccountKind.Held,
     };

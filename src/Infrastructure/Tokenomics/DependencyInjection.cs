@@ -1,5 +1,7 @@
 using FogCompute.Application.Tokenomics;
 using FogCompute.Application.Tokenomics.Contracts;
+using FogCompute.Application.Tokenomics.Governance;
+using FogCompute.Application.Tokenomics.Parameters;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace FogCompute.Infrastructure.Tokenomics;
@@ -13,5 +15,8 @@ public static class DependencyInjection
         .AddScoped<IJobCharges, PostgresJobCharges>()
         .AddScoped<ILedgerBook, PostgresLedgerBook>()
         .AddScoped<IJournal, PostgresJournal>()
-        .AddScoped<ILedgerAudit, PostgresLedgerAudit>();
+        .AddScoped<ILedgerAudit, PostgresLedgerAudit>()
+        .AddScoped<IVotingPower, PostgresVotingPower>()
+        .AddScoped<IParameters, PostgresParameters>()
+        .AddScoped<IParameterBook, PostgresParameters>();
 }

@@ -37,6 +37,9 @@ internal sealed class PostgresLedger(FogDbContext db) : ILedger
         }
         if (byKey.Count == 0)
             return 0;
+        // Before a number is drawn: a voting snapshot must not have to expect more stakes below it.
+        if (byKey.Values.Any(t => t.Postings.Any(p => p.Account.Kind == AccountKind.Staked)))
+            await PostgresVotingPower.ShareAsync(db, cancel);
         var numbers = await RecordAsync(byKey.Values, cancel);
         if (numbers.Count < byKey.Count)
         {

@@ -48,6 +48,12 @@ public static class Permissions
     /// <summary>What only an agent does: poll, report.</summary>
     public const string DeviceAgent = "devices.agent";
     public const string LedgerRead = "ledger.read";
+    /// <summary>Moving one's own credits: stake, unstake, claim.</summary>
+    public const string LedgerWrite = "ledger.write";
+    /// <summary>Proposing, voting and delegating with one's own stake.</summary>
+    public const string Govern = "govern";
+    /// <summary>Cancelling proposals before they are executed, and nothing else.</summary>
+    public const string Guard = "guard";
     public const string ArtifactsRead = "artifacts.read";
     public const string ArtifactsWrite = "artifacts.write";
     /// <summary>API keys and enrolment tokens of one's own account.</summary>
@@ -56,10 +62,11 @@ public static class Permissions
     public const string Operate = "operate";
 
     public static readonly IReadOnlyList<string> All =
-        [Public, JobsRead, JobsWrite, DevicesRead, DevicesWrite, DeviceAgent, LedgerRead, ArtifactsRead, ArtifactsWrite, KeysManage, Operate];
+        [Public, JobsRead, JobsWrite, DevicesRead, DevicesWrite, DeviceAgent, LedgerRead, LedgerWrite, Govern, Guard, ArtifactsRead, ArtifactsWrite, KeysManage, Operate];
 
     /// <summary>What an API key of an ordinary account gets.</summary>
-    public static readonly IReadOnlyList<string> Member = [Public, JobsRead, JobsWrite, DevicesRead, DevicesWrite, LedgerRead, ArtifactsRead, ArtifactsWrite, KeysManage];
+    public static readonly IReadOnlyList<string> Member =
+        [Public, JobsRead, JobsWrite, DevicesRead, DevicesWrite, LedgerRead, LedgerWrite, Govern, ArtifactsRead, ArtifactsWrite, KeysManage];
 
     /// <summary>What a device key gets.</summary>
     public static readonly IReadOnlyList<string> Device = [Public, DeviceAgent, DevicesRead, ArtifactsRead, ArtifactsWrite];
