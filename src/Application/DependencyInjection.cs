@@ -23,6 +23,10 @@ public static class DependencyInjection
         services.AddScoped<Scheduler.Contracts.IJobInsight, Scheduler.JobInsight>();
         services.AddSingleton<Scheduler.PlacementHistory>();
         services.AddSingleton<Domain.Scheduler.Placement.IPlacementEngine, Domain.Scheduler.Placement.NsgaPlacement>();
+        services.AddScoped<Tokenomics.Staking.StakeDesk>();
+        services.AddScoped<Tokenomics.Staking.IStakeAccrual>(provider => provider.GetRequiredService<Tokenomics.Staking.StakeDesk>());
+        services.AddScoped<Tokenomics.Staking.SlashCourt>();
+        services.AddScoped<Tokenomics.Staking.ISlashCourt>(provider => provider.GetRequiredService<Tokenomics.Staking.SlashCourt>());
         services.AddScoped<CallerContext>();
         services.AddScoped<TransactionScope>();
         services.AddScoped<ITransactionScope>(provider => provider.GetRequiredService<TransactionScope>());

@@ -1,5 +1,6 @@
 using FogCompute.Application.Common.Messaging;
 using FogCompute.Application.Tokenomics;
+using FogCompute.Application.Tokenomics.Staking;
 using Microsoft.AspNetCore.Mvc;
 
 namespace FogCompute.Api.Controllers;
@@ -16,4 +17,32 @@ public sealed class TokenomicsController(IDispatcher dispatcher) : ControllerBas
 
     [HttpGet("audit")]
     public Task<LedgerAuditDto> AuditLedger(CancellationToken cancel) => dispatcher.SendAsync(new AuditLedgerQuery(), cancel);
+
+    // Staking
+    [HttpPost("stake")]
+    public Task<StakeResult> Stake([FromBody] StakeCommand command, [FromHeader(Name = "Idempotency-Key")] string? key, CancellationToken cancel) =>
+        dispatcher.SendAsync(command with { IdempotencyKey = key }, cancel);
+
+    [HttpPost("unstake")]
+    public Task<UnstakeResult> Unstake([FromBody] UnstakeCommand command, [FromHeader(Name = "Idempotency-Key")] string? key, CancellationToken cancel) =>
+        dispatcher.SendAsync(command with { IdempotencyKey = key }, cancel);
+
+    [HttpPost("claim")]
+    public Task<ClaimResult> ClaimUnbonded([FromBody] ClaimUnbondedCommand command, [FromHeader(Name = "Idempotency-Key")] string? key, CancellationToken cancel) =>
+        dispatcher.SendAsync(command with { IdempotencyKey = key }, cancel);
+
+    [HttpGet("stakes")]
+    public Task<StakesDto> GetStakes([FromQuery] GetStakesQuery query, CancellationToken cancel) => dispatcher.SendAsync(query, cancel);
+
+    [HttpGet("rewards")]
+    public Task<RewardsDto> GetRewards([FromQuery] GetRewardsQuery query, CancellationToken cancel) => dispatcher.SendAsync(query, cancel);
+
+    [HttpGet("slashes")]
+    public Task<SlashesDto> ListSlashes([FromQuery] ListSlashesQuery query, CancellationToken cancel) => dispatcher.SendAsync(query, cancel);
+
+    [HttpPost("slashes/{id:guid}/appeal")]
+    public Task<SlashDto> AppealSlash(Guid id, [FromBody] AppealSlashCommand command, CancellationToken cancel) => dispatcher.SendAsync(command with { SlashId = id }, cancel);
+
+    [HttpPost("slashes/{id:guid}/decision")]
+    public Task<SlashDto> DecideSlash(Guid id, [FromBody] DecideSlashCommand command, CancellationToken cancel) => dispatcher.SendAsync(command with { SlashId = id }, cancel);
 }

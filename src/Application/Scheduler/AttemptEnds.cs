@@ -16,6 +16,8 @@ internal sealed class AttemptEnds(IJobQueue queue, IDeviceDirectory devices, ITr
     private readonly Dictionary<string, DeviceTally> _tallies = new(StringComparer.Ordinal);
     private readonly List<(JobTask Task, TaskOutcome.Accepted Outcome)> _accepted = [];
     private readonly Dictionary<JobId, JobEnds> _ends = [];
+    private readonly List<Attempt> _outvoted = [];
+    private readonly List<(Attempt Attempt, string Evidence)> _equivocated = [];
 
     /// <summary>Takes in what one change of a task led to.</summary>
     public void Add(TaskExecution execution, TaskOutcome outcome)
@@ -30,6 +32,8 @@ internal sealed class AttemptEnds(IJobQueue queue, IDeviceDirectory devices, ITr
                     Tally(winner.DeviceId, t => t with { Completed = t.Completed + 1, WallMs = t.WallMs + winner.WallMs, Right = t.Right + (accepted.Verified ? 1 : 0) });
                 foreach (var loser in accepted.Losers)
                     Tally(loser.DeviceId, t => t with { Wrong = t.Wrong + 1 });
+                if (accepted.Verified)
+                    _outvoted.AddRange(accepted.Losers);
                 Revoke(accepted.CutShort);
                 break;
             case TaskOutcome.Failed failed:
@@ -43,14 +47,23 @@ internal sealed class AttemptEnds(IJobQueue queue, IDeviceDirectory devices, ITr
 
     public void AddEviction(string deviceId) => Tally(deviceId, t => t with { Evictions = t.Evictions + 1 });
 
+    /// <summary>Its device signed two different receipts for it; <paramref name="evidence"/> holds both.</summary>
+    public void AddEquivocation(Attempt attempt, string evidence) => _equivocated.Add((attempt, evidence));
+
     /// <summary>Writes it all and raises the events. Call once, last.</summary>
     public async Task CompleteAsync(IReadOnlyCollection<TaskExecution> executions, DateTimeOffset now, CancellationToken cancel)
     {
         await queue.SaveAsync(executions, cancel);
         if (_tallies.Count > 0)
             transaction.Raise(new AttemptsEnded([.. _tallies.Values.OrderBy(t => t.DeviceId, StringComparer.Ordinal)], now));
+        var outvoted = await BlameAsync([.. _outvoted.Select(a => (a, (string?)null))], cancel);
+        var equivocated = await BlameAsync([.. _equivocated.Select(e => (e.Attempt, (string?)e.Evidence))], cancel);
         if (_accepted.Count > 0)
-            transaction.Raise(await PaymentsAsync(now, cancel));
+            transaction.Raise(await PaymentsAsync(now, cancel) with { Blamed = [.. outvoted.Concat(equivocated).Select(b => b.Owner).Distinct()] });
+        if (outvoted.Count > 0)
+            transaction.Raise(new ResultsOutvoted(outvoted, now));
+        if (equivocated.Count > 0)
+            transaction.Raise(new Equivocated(equivocated, now));
         // Last, because every report of a job meets at its row: the less follows, the shorter they wait for each other.
         if (_ends.Count > 0)
             transaction.Raise(new TasksEnded([.. _ends.Values], now));
@@ -68,6 +81,16 @@ internal sealed class AttemptEnds(IJobQueue queue, IDeviceDirectory devices, ITr
             [.. _accepted.Select(a => new AcceptedTask(a.Task.JobId, a.Task.Index, requesters[a.Task.JobId], a.Outcome.CostMicro,
                 [.. a.Outcome.Winners.Select(w => new Payee(owners[w.DeviceId], w.DeviceId, w.Id))]))],
             now);
+    }
+
+    private async Task<IReadOnlyList<BlamedAttempt>> BlameAsync(IReadOnlyList<(Attempt Attempt, string? Evidence)> attempts, CancellationToken cancel)
+    {
+        if (attempts.Count == 0)
+            return [];
+        var owners = await devices.OwnersAsync([.. attempts.Select(a => a.Attempt.DeviceId).Distinct(StringComparer.Ordinal)], cancel);
+        var requesters = await queue.RequestersAsync([.. attempts.Select(a => a.Attempt.JobId).Distinct()], cancel);
+        return [.. attempts.Select(a => new BlamedAttempt(
+            a.Attempt.Id, a.Attempt.JobId, a.Attempt.TaskIndex, a.Attempt.DeviceId, owners[a.Attempt.DeviceId], requesters[a.Attempt.JobId], a.Evidence))];
     }
 
     private void Count(JobId job, int succeeded = 0, int failed = 0, long charged = 0, long runMs = 0)

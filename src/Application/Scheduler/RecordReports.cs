@@ -78,6 +78,8 @@ internal sealed class RecordReportsHandler(
             {
                 // A copy of what was recorded is recorded; anything else under a lease that has ended is stale.
                 var copy = attempt.Epoch == item.Epoch && attempt.Signature is not null && attempt.Signature == item.Signature;
+                if (!copy && Equivocation.Evidence(device, attempt, item) is { } evidence)
+                    ends.AddEquivocation(attempt, evidence);
                 acks.Add(new ReportAck(item.AttemptId, copy ? "recorded" : "stale"));
                 continue;
             }
@@ -122,6 +124,34 @@ internal sealed class RecordReportsHandler(
         Output = item.Outputs.Count == 0 && item.Measurements is null ? null : JsonSerializer.Serialize(new AttemptOutput(item.Outputs, item.Measurements), WireJson.Responses),
         StdoutSha256 = item.StdoutSha256, StderrSha256 = item.StderrSha256, LogTail = item.LogTail, LogBytes = item.LogBytes, Signature = item.Signature, CheckpointSha256 = item.CheckpointSha256,
     };
+}
+
+/// <summary>
+/// Whether a device contradicts itself: the receipt of a result that is on record, and another one for the same attempt and epoch, both signed with its present
+/// key. The caller has verified the new one. An agent signs a receipt once, when it stores it, and repeats that one; so a different one is no accident.
+/// </summary>
+internal static class Equivocation
+{
+    /// <summary>Both receipts and the key as JSON, so that anyone can verify them; null: nothing is proven.</summary>
+    public static string? Evidence(ReportingDevice device, Attempt attempt, AttemptReport item)
+    {
+        // Only results that were taken in have their receipts complete on record, and only they can be paid or outvoted.
+        if (attempt.Epoch != item.Epoch || attempt is not { Signature: { } signature, OutputDigest: { } digest } || device.PublicKey is not { } publicKey)
+            return null;
+        var recorded = new AttemptReport
+        {
+            AttemptId = item.AttemptId, Epoch = attempt.Epoch, Outcome = AttemptOutcomes.Succeeded, OutputDigest = digest, WallMs = attempt.WallMs, CpuMs = attempt.CpuMs, Signature = signature,
+        };
+        if (Receipt.Bytes(device.Id, recorded).AsSpan().SequenceEqual(Receipt.Bytes(device.Id, item)))
+            return null;
+        using var key = ECDsa.Create();
+        key.ImportSubjectPublicKeyInfo(publicKey, out _);
+        return Receipt.Verify(key, device.Id, recorded) ? JsonSerializer.Serialize(new { device = device.Id, publicKey, recorded = Signed(recorded), contrary = Signed(item) }, WireJson.Responses) : null;
+    }
+
+    /// <summary>What the signature is over.</summary>
+    private static object Signed(AttemptReport report) =>
+        new { report.AttemptId, report.Epoch, report.Outcome, report.OutputDigest, report.WallMs, report.CpuMs, report.CheckpointSha256, report.Signature };
 }
 
 /// <summary>What an attempt produced, as stored with it.</summary>

@@ -56,4 +56,11 @@ internal static class LedgerAccess
         var owner = await book.FindAsync(address, cancel) ?? throw TokenomicsErrors.AddressNotFound.On("address");
         return caller.MayActFor(owner.Owner) ? owner : throw new FogException(IdentityErrors.NotYours);
     }
+
+    /// <summary>For moving credits: nobody does that for another account, operators neither.</summary>
+    public static async Task<OwnerBalances> OwnAsync(ILedgerBook book, Caller caller, string? address, CancellationToken cancel)
+    {
+        var owner = await FindAsync(book, caller, address, cancel);
+        return owner.Owner == caller.Account ? owner : throw new FogException(IdentityErrors.NotYours);
+    }
 }

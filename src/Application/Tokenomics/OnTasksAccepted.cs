@@ -1,5 +1,6 @@
 using FogCompute.Application.Common.Messaging;
 using FogCompute.Application.Scheduler.Events;
+using FogCompute.Application.Tokenomics.Staking;
 using FogCompute.Domain.Common;
 using FogCompute.Domain.Tokenomics;
 
@@ -9,7 +10,7 @@ namespace FogCompute.Application.Tokenomics;
 /// Settles each accepted task in the transaction that accepts it: one transfer per task, one update per hold and account, whatever the batch.
 /// A repeated acceptance changes nothing; a cost above what is left in the hold is cut and the shortfall recorded, so accepting never fails for it.
 /// </summary>
-internal sealed class OnTasksAccepted(ILedger ledger, IHolds holds) : IEventHandler<TasksAccepted>
+internal sealed class OnTasksAccepted(ILedger ledger, IHolds holds, IStakes stakes) : IEventHandler<TasksAccepted>
 {
     public async Task Handle(TasksAccepted notification, CancellationToken cancellationToken)
     {
@@ -39,8 +40,9 @@ internal sealed class OnTasksAccepted(ILedger ledger, IHolds holds) : IEventHand
         }
         if (settlements.Count == 0)
             return;
-        // The job may close in this same transaction and credit its requester: that row is locked now, in order, not later.
-        await ledger.PostAsync(settlements.Values, charged.Select(h => LedgerAccount.Available(h.Owner)).ToHashSet(), cancellationToken);
+        // The job may close in this same transaction and credit its requester, and stakes may be slashed: those rows are locked now, in order, not later.
+        var slashable = notification.Blamed.Count == 0 ? [] : SlashCourt.Locks(await stakes.OpenOwnersAsync(notification.Blamed, cancellationToken));
+        await ledger.PostAsync(settlements.Values, charged.Select(h => LedgerAccount.Available(h.Owner)).Concat(slashable).ToHashSet(), cancellationToken);
         await holds.SaveAsync(charged, cancellationToken);
     }
 }

@@ -2,6 +2,7 @@ using FogCompute.Application.Tokenomics;
 using FogCompute.Application.Tokenomics.Contracts;
 using FogCompute.Application.Tokenomics.Governance;
 using FogCompute.Application.Tokenomics.Parameters;
+using FogCompute.Application.Tokenomics.Staking;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace FogCompute.Infrastructure.Tokenomics;
@@ -16,6 +17,8 @@ public static class DependencyInjection
         .AddScoped<ILedgerBook, PostgresLedgerBook>()
         .AddScoped<IJournal, PostgresJournal>()
         .AddScoped<ILedgerAudit, PostgresLedgerAudit>()
+        .AddScoped<IStakes, PostgresStakes>()
+        .AddScoped<ISlashes, PostgresSlashes>()
         .AddScoped<IVotingPower, PostgresVotingPower>()
         .AddScoped<IParameters, PostgresParameters>()
         .AddScoped<IParameterBook, PostgresParameters>();

@@ -74,6 +74,33 @@ internal sealed class PostgresLedgerAudit(FogDbContext db) : ILedgerAudit
             LEFT JOIN scheduler.jobs j ON j.id = h.job_id AND j.state IN ('Submitted', 'Admitted', 'Running', 'Paused')
             WHERE h.state = 'Open' AND j.id IS NULL LIMIT $1
             """);
+        foreach (var (check, kind, sum) in new[]
+        {
+            ("staked", "Staked", "SELECT owner, sum(amount) AS total FROM tokenomics.stakes WHERE amount > 0 GROUP BY owner"),
+            ("unbonding", "Unbonding", "SELECT owner, sum(amount) AS total FROM tokenomics.unbondings WHERE claimed_at IS NULL AND amount > 0 GROUP BY owner"),
+        })
+        {
+            await FindAsync(check,
+                $"""
+                SELECT 'owner ' || a.owner, coalesce(s.total, 0), a.balance FROM tokenomics.accounts a
+                LEFT JOIN ({sum}) AS s ON s.owner = a.owner WHERE a.kind = '{kind}' AND a.balance <> coalesce(s.total, 0) LIMIT $1
+                """);
+        }
+        await FindAsync("slashed",
+            """
+            SELECT 'account ' || a.id || ' (Slashed)', s.total, a.balance FROM tokenomics.accounts a,
+                   (SELECT coalesce(sum(from_staked + from_unbonding), 0) AS total FROM tokenomics.slashes WHERE state IN ('Escrowed', 'Appealed')) AS s
+            WHERE a.kind = 'Slashed' AND a.balance <> s.total LIMIT $1
+            """);
+        await FindAsync("staking_rewards",
+            """
+            SELECT 'owner ' || coalesce(s.owner, p.owner), coalesce(p.total, 0), coalesce(s.paid, 0) FROM tokenomics.stake_accruals s
+            FULL JOIN (
+                SELECT a.owner, sum(p.amount) AS total FROM tokenomics.transfers t
+                JOIN tokenomics.postings p ON p.transfer = t.number JOIN tokenomics.accounts a ON a.id = p.account_id AND a.kind = 'Available'
+                WHERE t.kind = 'StakingReward' GROUP BY a.owner) AS p ON p.owner = s.owner
+            WHERE coalesce(s.paid, 0) <> coalesce(p.total, 0) LIMIT $1
+            """);
         return figures;
 
         async Task FindAsync(string check, string sql) =>

@@ -15,6 +15,11 @@ public sealed class BadInputTests
         ("SubmitJob", "/api/scheduler/jobs", InputTable.SubmitJob),
         ("QuoteJob", "/api/scheduler/quotes", InputTable.QuoteJob),
         ("RegisterDevice", "/api/idle-compute/devices", InputTable.RegisterDevice),
+        ("Stake", "/api/tokenomics/stake", InputTable.StakeAmount),
+        ("Unstake", "/api/tokenomics/unstake", InputTable.StakeAmount),
+        ("ClaimUnbonded", "/api/tokenomics/claim", InputTable.ClaimUnbonded),
+        ("AppealSlash", "/api/tokenomics/slashes/0190f7a0-0000-7000-8000-000000000099/appeal", InputTable.AppealSlash),
+        ("DecideSlash", "/api/tokenomics/slashes/0190f7a0-0000-7000-8000-000000000099/decision", InputTable.DecideSlash),
     ];
 
     private ApiServer _server = null!;
@@ -124,7 +129,15 @@ public sealed class BadInputTests
         ]
         select new TestCaseData(table.Path, wrong.Body(table.Fields[0].Body), wrong.Field).SetArgDisplayNames(table.Operation, wrong.Label);
 
-    private static string First(string operation) => operation == "RegisterDevice" ? "device_id" : "name";
+    private static string First(string operation) => operation switch
+    {
+        "RegisterDevice" => "device_id",
+        "Stake" or "Unstake" => "amount",
+        "ClaimUnbonded" => "address",
+        "AppealSlash" => "reason",
+        "DecideSlash" => "uphold",
+        _ => "name",
+    };
 
     [TestCaseSource(nameof(WrongBodies))]
     public async Task Refuses_a_body(string path, string body, string field)

@@ -216,6 +216,29 @@ internal static class InputTable
         }.Select(f => f with { Body = Device }),
     ];
 
+    public const string OwnStake = """{"amount":1.5}""";
+    public const string OwnClaim = """{"address":"fog1"}""";
+    public const string Appeal = """{"reason":"nobody lied here"}""";
+    public const string Verdict = """{"uphold":true,"reason":"nobody lied here"}""";
+
+    /// <summary>Of a stake and of an unstaking.</summary>
+    public static readonly IReadOnlyList<Field> StakeAmount =
+    [
+        Number("amount", 0.000001m, 1_000_000).Refusing(new Wrong("seven decimals", "1.0000001", At: "amount", Says: "six decimals")) with { Body = OwnStake, Required = true },
+        Text("address", 100, empty: false) with { Body = OwnStake, Nullable = true },
+    ];
+
+    public static readonly IReadOnlyList<Field> ClaimUnbonded = [Text("address", 100, empty: false) with { Body = OwnClaim, Nullable = true }];
+
+    public static readonly IReadOnlyList<Field> AppealSlash =
+        [Text("reason", 2000, empty: false).Refusing(new Wrong("nine characters", Repeat('x', 9), Says: "10")) with { Body = Appeal, Required = true }];
+
+    public static readonly IReadOnlyList<Field> DecideSlash =
+    [
+        Flag("uphold") with { Body = Verdict, Required = true },
+        Text("reason", 2000, empty: false).Refusing(new Wrong("nine characters", Repeat('x', 9), Says: "10")) with { Body = Verdict, Required = true },
+    ];
+
     private static Wrong[] NotText => [new("a number", "7"), new("true", "true"), new("a list", "[\"a\"]"), new("an object", "{}")];
 
     private static Wrong[] NotNumbers =>

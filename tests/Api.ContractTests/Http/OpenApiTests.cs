@@ -27,6 +27,8 @@ public sealed partial class OpenApiTests
         ["DeliverLeases"] = DeviceAsync,
         ["RecordProgress"] = DeviceAsync,
         ["RecordReports"] = DeviceAsync,
+        ["AppealSlash"] = async server => ((await Tokenomics.StakingWorld.SlashAsync(server)).ToString(), server.Client),
+        ["DecideSlash"] = async server => ((await Tokenomics.StakingWorld.AppealedAsync(server)).ToString(), server.Client),
         ["UploadArtifact"] = server => Task.FromResult((Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Examples.Bodies["UploadArtifact"]))), server.Client)),
     };
 
@@ -51,6 +53,10 @@ public sealed partial class OpenApiTests
     {
         _server = await ApiServer.StartAsync();
         _document = await ApiDocument.OfAsync(_server);
+        // So that there is something to unstake and to claim.
+        await Tokenomics.StakingWorld.WithoutWaitingAsync(_server);
+        await _server.PostAsync("/api/tokenomics/stake", new JsonObject { ["amount"] = 30 });
+        await _server.PostAsync("/api/tokenomics/unstake", new JsonObject { ["amount"] = 5 });
         // So that there is one to read.
         await using var scope = _server.Services.CreateAsyncScope();
         await scope.ServiceProvider.GetRequiredService<IPassLog>().WriteAsync(Pass, CancellationToken.None);

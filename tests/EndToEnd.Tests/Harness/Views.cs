@@ -102,3 +102,10 @@ internal sealed record DifferenceView(string Check, string Subject, string Expec
 internal sealed record LedgerView(IReadOnlyList<LedgerLineView> Entries, string? Next);
 
 internal sealed record LedgerLineView(string Kind, decimal Amount, string Account, Guid? JobId, int? TaskIndex);
+
+internal sealed record StakedView(bool Success, decimal TotalStaked, DateTimeOffset LockedUntil);
+
+internal sealed record SlashesView(IReadOnlyList<SlashView> Slashes, long Total);
+
+internal sealed record SlashView(
+    Guid Id, string Address, string Reason, decimal Amount, string State, Guid JobId, int TaskIndex, string DeviceId, Guid AttemptId, string Harmed, DateTimeOffset CreatedAt, DateTimeOffset AppealUntil);

@@ -39,13 +39,15 @@ internal sealed class DeviceTests : SharedPoolScenario
     }
 
     [Test]
-    public async Task A_liar_is_outvoted_unpaid_and_distrusted_and_costs_the_requester_nothing()
+    public async Task A_liar_is_outvoted_unpaid_distrusted_and_slashed_and_costs_the_requester_nothing()
     {
         const string label = "vote";
         var mallory = await Pool.OpenAccountAsync("mallory");
         var token = (await mallory.Client.PostAsync<Token>("api/identity/enrolment-tokens", new { uses = 1 })).Secret;
         var honest = await Pool.StartAgentsAsync(2, new AgentOptions { Label = label, Slots = 8 });
         using var liar = await Pool.EnrolFakeAsync("liar", label, token);
+
+        await mallory.Client.PostAsync<StakedView>("api/tokenomics/stake", new { amount = 50 });
 
         // It earns a name first: with trust at the bottom already, nothing could be seen to fall.
         const int honestTasks = 6;
@@ -88,6 +90,24 @@ internal sealed class DeviceTests : SharedPoolScenario
             Assert.That(job.Cost.Charged, Is.EqualTo(honestPrice));
         });
         await Pool.AssertSettledOnceAsync(earlier.JobId, submitted.JobId);
+
+        // A tenth of the stake waits for the liar's appeal, in the name of whom it would have harmed.
+        var slash = (await mallory.Client.GetAsync<SlashesView>("api/tokenomics/slashes")).Slashes.Single();
+        var taken = (await mallory.Client.LedgerAsync()).Where(l => l.Kind == "slash").ToList();
+        Assert.Multiple(() =>
+        {
+            Assert.That(slash, Has.Property("Reason").EqualTo("wrong_result").And.Property("State").EqualTo("escrowed").And.Property("Amount").EqualTo(5m));
+            Assert.That((slash.JobId, slash.TaskIndex, slash.DeviceId, slash.AttemptId), Is.EqualTo((submitted.JobId, 0, liar.Id, lie.AttemptId)));
+            Assert.That((slash.Address, slash.Harmed), Is.EqualTo((mallory.Address, Pool.Requester.Address)));
+            Assert.That(slash.AppealUntil - slash.CreatedAt, Is.EqualTo(TimeSpan.FromHours(72)));
+            Assert.That(taken.Select(l => (l.Amount, l.Account, l.JobId)), Is.EqualTo(new[] { (-5m, "staked", (Guid?)submitted.JobId) }));
+        });
+
+        // Signing the truth afterwards is worse than having lied: now two receipts for one attempt contradict each other.
+        Assert.That(await liar.ReportAsync(liar.Done(lie, FakeDevice.HonestDigest)), Is.EqualTo("stale"));
+        var both = await mallory.Client.GetAsync<SlashesView>("api/tokenomics/slashes");
+        Assert.That(both.Slashes.Select(s => (s.Reason, s.Amount)), Is.EquivalentTo(new[] { ("wrong_result", 5m), ("equivocation", 45m) }));
+        await Pool.AssertBalancedAsync();
     }
 
     [Test]

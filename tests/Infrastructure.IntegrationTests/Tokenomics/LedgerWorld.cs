@@ -33,11 +33,15 @@ internal sealed class LedgerWorld : IAsyncDisposable
 
     public NpgsqlDataSource DataSource => _database.DataSource;
 
-    public static async Task<LedgerWorld> CreateAsync(TimeProvider? time = null)
+    public static async Task<LedgerWorld> CreateAsync(TimeProvider? time = null, Action<IServiceCollection>? adjust = null)
     {
         time ??= TimeProvider.System;
         var database = await TestDatabase.CreateAsync();
-        var world = new LedgerWorld(database, database.BuildServices(s => s.AddTokenomics(), time), time);
+        var world = new LedgerWorld(database, database.BuildServices(s =>
+        {
+            s.AddTokenomics();
+            adjust?.Invoke(s);
+        }, time), time);
         // The ledger reads two columns of the scheduler; a stand-in with just these keeps its tests apart from that module's rules.
         await world.SqlAsync("DROP SCHEMA IF EXISTS scheduler CASCADE; CREATE SCHEMA scheduler; CREATE TABLE scheduler.jobs (id uuid PRIMARY KEY, state text NOT NULL)");
         return world;
@@ -67,6 +71,10 @@ internal sealed class LedgerWorld : IAsyncDisposable
 
     public Task<T> SendAsync<T>(IQuery<T> query, AccountId caller = default) =>
         AsAsync(caller == default ? Caller.System : new Caller(CallerKind.ApiKey, caller, null, Permissions.Member.ToHashSet()), dispatcher => dispatcher.SendAsync(query));
+
+    /// <summary>As the account itself, with a member's permissions.</summary>
+    public Task<T> SendAsync<T>(ICommand<T> command, AccountId caller) =>
+        AsAsync(new Caller(CallerKind.ApiKey, caller, null, Permissions.Member.ToHashSet()), dispatcher => dispatcher.SendAsync(command));
 
     private async Task<T> AsAsync<T>(Caller caller, Func<IDispatcher, Task<T>> send)
     {

@@ -11,7 +11,11 @@ public sealed record JobAdmitted(JobId Job, AccountId Requester, long HoldMicro,
 public sealed record JobFunded(JobId Job, DateTimeOffset At) : IDomainEvent;
 
 /// <summary>Tasks whose results were accepted in this transaction; each is settled in it.</summary>
-public sealed record TasksAccepted(IReadOnlyList<AcceptedTask> Tasks, DateTimeOffset At) : IDomainEvent;
+public sealed record TasksAccepted(IReadOnlyList<AcceptedTask> Tasks, DateTimeOffset At) : IDomainEvent
+{
+    /// <summary>Owners whom an event that follows in this transaction blames: what it moves of theirs is locked together with the payments.</summary>
+    public IReadOnlyCollection<AccountId> Blamed { get; init; } = [];
+}
 
 /// <param name="CostMicro">What the requester pays for this task, ≥ 1 micro-credit.</param>
 /// <param name="Payees">The agreeing replicas; they share the pay equally.</param>
@@ -19,6 +23,18 @@ public sealed record AcceptedTask(JobId Job, int TaskIndex, AccountId Requester,
 
 /// <summary>Who ran an agreeing replica.</summary>
 public sealed record Payee(AccountId Owner, string DeviceId, AttemptId Attempt);
+
+/// <summary>Verified results of tasks that were accepted in this transaction, which disagree with what was accepted. Raised after the payments.</summary>
+public sealed record ResultsOutvoted(IReadOnlyList<BlamedAttempt> Attempts, DateTimeOffset At) : IDomainEvent;
+
+/// <summary>Devices signed another receipt for an attempt than the one on record, under the same epoch and key.</summary>
+public sealed record Equivocated(IReadOnlyList<BlamedAttempt> Attempts, DateTimeOffset At) : IDomainEvent;
+
+/// <summary>An attempt that speaks against its device.</summary>
+/// <param name="Requester">Who asked for the work, and so was harmed.</param>
+/// <param name="Owner">The device's.</param>
+/// <param name="Evidence">JSON text; null where the attempt's own record says it.</param>
+public sealed record BlamedAttempt(AttemptId Attempt, JobId Job, int TaskIndex, string DeviceId, AccountId Owner, AccountId Requester, string? Evidence);
 
 /// <summary>A job reached an end; what is left of its hold goes back to the requester.</summary>
 public sealed record JobClosed(JobId Job, DateTimeOffset At) : IDomainEvent;
