@@ -291,6 +291,11 @@ CREATE TABLE scheduler.jobs (
     quote_id uuid,
     quoted_p95_at timestamp with time zone,
     within_quote boolean,
+    price_core_hour_micro bigint NOT NULL,
+    price_gib_hour_micro bigint NOT NULL,
+    price_tier_tenths integer NOT NULL,
+    hold_margin_bp integer NOT NULL,
+    formula_version bigint NOT NULL,
     CONSTRAINT jobs_check CHECK ((((tasks_succeeded + tasks_failed) + tasks_cancelled) <= task_count)),
     CONSTRAINT jobs_dependencies_left_check CHECK ((dependencies_left >= 0)),
     CONSTRAINT jobs_materialised_range CHECK (((materialised >= 0) AND (materialised <= task_count))),
@@ -319,6 +324,14 @@ COMMENT ON COLUMN scheduler.jobs.quote_id IS 'The quote named by the submit; nul
 COMMENT ON COLUMN scheduler.jobs.quoted_p95_at IS 'When the job was quoted to have ended with 95 % probability';
 
 COMMENT ON COLUMN scheduler.jobs.within_quote IS 'Whether it had; null: no quote, not ended, or ended early by other means';
+
+COMMENT ON COLUMN scheduler.jobs.price_core_hour_micro IS 'Micro-credits for one core and hour that the job is quoted, held and charged by; so are the three after it';
+
+COMMENT ON COLUMN scheduler.jobs.price_tier_tenths IS 'Multiplier of the tier × 10';
+
+COMMENT ON COLUMN scheduler.jobs.hold_margin_bp IS 'Hold as a share of the quote, hundredths of a percent';
+
+COMMENT ON COLUMN scheduler.jobs.formula_version IS 'Version of the parameters (tokenomics.parameter_changes) that these prices are of; 0: the defaults';
 
 CREATE TABLE scheduler.lines (
     account_id uuid NOT NULL,
@@ -542,6 +555,31 @@ ALTER TABLE tokenomics.reconciliations ALTER COLUMN id ADD GENERATED ALWAYS AS I
     CACHE 1
 );
 
+CREATE TABLE tokenomics.rehearsals (
+    id bigint NOT NULL,
+    proposal text NOT NULL,
+    asked_by uuid NOT NULL,
+    at timestamp with time zone NOT NULL,
+    days integer NOT NULL,
+    result jsonb NOT NULL,
+    CONSTRAINT rehearsals_days_check CHECK (((days >= 1) AND (days <= 30)))
+);
+
+COMMENT ON TABLE tokenomics.rehearsals IS 'What recorded days would have been like under the value that a proposal would set; shown beside the proposal';
+
+COMMENT ON COLUMN tokenomics.rehearsals.proposal IS 'Hex id of the proposal';
+
+COMMENT ON COLUMN tokenomics.rehearsals.days IS 'How many days back it looked from its time';
+
+ALTER TABLE tokenomics.rehearsals ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME tokenomics.rehearsals_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE tokenomics.transfers (
     number bigint NOT NULL,
     kind text NOT NULL,
@@ -664,6 +702,9 @@ ALTER TABLE ONLY tokenomics.postings
 ALTER TABLE ONLY tokenomics.reconciliations
     ADD CONSTRAINT reconciliations_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY tokenomics.rehearsals
+    ADD CONSTRAINT rehearsals_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY tokenomics.transfers
     ADD CONSTRAINT transfers_idempotency_key_key UNIQUE (idempotency_key);
 
@@ -709,6 +750,8 @@ CREATE INDEX holds_open ON tokenomics.holds USING btree (owner) WHERE (state = '
 CREATE INDEX parameter_changes_of_name ON tokenomics.parameter_changes USING btree (name, version DESC);
 
 CREATE INDEX postings_of_account ON tokenomics.postings USING btree (account_id, transfer DESC);
+
+CREATE INDEX rehearsals_of_proposal ON tokenomics.rehearsals USING btree (proposal, id DESC);
 
 CREATE INDEX transfers_of_job ON tokenomics.transfers USING btree (job_id) WHERE (job_id IS NOT NULL);
 
