@@ -22,5 +22,8 @@ public static class DependencyInjection
         .AddScoped<PostgresParameters>()
         .AddScoped<IParameters>(provider => provider.GetRequiredService<PostgresParameters>())
         .AddScoped<IParameterBook>(provider => provider.GetRequiredService<PostgresParameters>())
-        .AddScoped<IPoolOrigin>(provider => provider.GetRequiredService<PostgresParameters>());
+        .AddScoped<IPoolOrigin>(provider => provider.GetRequiredService<PostgresParameters>())
+        .AddScoped<IRehearsals, PostgresRehearsals>()
+        .AddScoped<IRecordedDays, PostgresRehearsals>()
+        .AddScoped<IRehearsalSubjects, NoProposals>();
 }
