@@ -16,7 +16,7 @@ internal sealed record SimulatedJob(JobId Id, int Number, double Submitted, int 
     public double MicroPerHour { get; } = Pricing.Task(Needs.CpuMillicores, Needs.MemoryBytes, PriceOf(Terms), TimeSpan.FromHours(1)) / (double)Terms.Replicas;
 
     /// <summary>Most that a task is charged.</summary>
-    public long Hold { get; } = PriceOf(Terms).Hold(Pricing.Task(Needs.CpuMillicores, Needs.MemoryBytes, PriceOf(Terms), PriceOf(Terms).QuotedRun(Estimate, (int)WallLimit.TotalSeconds)));
+    public long Hold { get; } = PriceOf(Terms).Hold(Pricing.Task(Needs.CpuMillicores, Needs.MemoryBytes, PriceOf(Terms), Estimate > WallLimit / 1.1 ? Estimate : WallLimit / 1.1));
 }
 
 /// <summary>

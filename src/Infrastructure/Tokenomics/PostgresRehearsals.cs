@@ -101,5 +101,5 @@ internal sealed class PostgresRehearsals(FogDbContext db) : IRehearsals, IRecord
                 PayloadKinds = r.GetFieldValue<string[]>(8).ToHashSet(StringComparer.Ordinal), NetworkAllowed = r.GetBoolean(9),
                 Labels = r.GetFieldValue<string[]>(10).ToHashSet(StringComparer.Ordinal), Region = r.IsDBNull(11) ? null : r.GetString(11),
             },
-            leases[r.GetString(0)], r.GetInt32(12)), cancel, leases.Keys.ToArray());
+            leases[r.GetString(0)], r.GetInt32(12)), cancel, (object)leases.Keys.ToArray());
 }
