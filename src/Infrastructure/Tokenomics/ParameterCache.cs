@@ -14,7 +14,7 @@ internal sealed class ParameterCache(ISignals signals, TimeProvider time) : IDis
     private readonly SemaphoreSlim _reading = new(1, 1);
     private volatile Entry? _latest;
 
-    /// <param name="read">Reads what is committed, over the caller's own connection: a caller that waited here for another one could wait for itself.</param>
+    /// <param name="read">Reads what is committed, over a connection that the caller has already.</param>
     public async Task<ParameterValues> GetAsync(Func<CancellationToken, Task<ParameterValues>> read, CancellationToken cancel)
     {
         if (Fresh is { } found)
@@ -45,7 +45,8 @@ internal sealed class ParameterCache(ISignals signals, TimeProvider time) : IDis
         }
     }
 
-    private ParameterValues? Fresh => _latest is { } latest && !latest.Ticket.IsSignalled && time.GetElapsedTime(latest.At) < MostAge ? latest.Values : null;
+    /// <summary>Null when somebody must look.</summary>
+    public ParameterValues? Fresh => _latest is { } latest && !latest.Ticket.IsSignalled && time.GetElapsedTime(latest.At) < MostAge ? latest.Values : null;
 
     public void Dispose()
     {

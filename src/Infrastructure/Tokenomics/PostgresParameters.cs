@@ -3,6 +3,7 @@ using FogCompute.Application.Tokenomics.Contracts;
 using FogCompute.Application.Tokenomics.Parameters;
 using FogCompute.Domain.Tokenomics.Parameters;
 using FogCompute.Infrastructure.Persistence;
+using Microsoft.EntityFrameworkCore;
 using NpgsqlTypes;
 
 namespace FogCompute.Infrastructure.Tokenomics;
@@ -22,10 +23,24 @@ internal sealed class PostgresParameters(FogDbContext db, ParameterCache cache, 
             return await ReadAsync(cancel);
         if (_seen is { } seen && seen.Transaction == running)
             return seen.Values;
-        var values = await cache.GetAsync(ReadAsync, cancel);
+        var values = cache.Fresh ?? await RefreshAsync(cancel);
         if (running is { } transactionId)
             _seen = (transactionId, values);
         return values;
+    }
+
+    private async Task<ParameterValues> RefreshAsync(CancellationToken cancel)
+    {
+        // First the connection (within a transaction it is there), then the turn: one that had the turn and waited for a connection could wait for those who wait for it.
+        await db.Database.OpenConnectionAsync(cancel);
+        try
+        {
+            return await cache.GetAsync(ReadAsync, cancel);
+        }
+        finally
+        {
+            await db.Database.CloseConnectionAsync();
+        }
     }
 
     private async Task<ParameterValues> ReadAsync(CancellationToken cancel)

@@ -143,7 +143,8 @@ public sealed class ParametersTests
         Assert.That((rehearsal["currentValue"]!.GetValue<long>(), rehearsal["proposedValue"]!.GetValue<long>(), rehearsal["jobsReplayed"]!.GetValue<int>()), Is.EqualTo((250_000L, 400_000L, 0)));
         var bronze = rehearsal["tiers"]!.AsArray()[0]!;
         Assert.That((bronze["tier"]!.GetValue<string>(), bronze["priceBefore"]!.GetValue<decimal>(), bronze["priceAfter"]!.GetValue<decimal>(), bronze["priceChangePercent"]!.GetValue<double>()), Is.EqualTo(("bronze", 0.3m, 0.45m, 50.0)));
-        Assert.That((rehearsal["waiting"], rehearsal["noWaiting"]!.GetValue<string>()), Is.EqualTo(((JsonNode?)null, rehearsal["noWaiting"]!.GetValue<string>())));
+        Assert.That(rehearsal["waiting"], Is.Null);
+        Assert.That(rehearsal["noWaiting"]!.GetValue<string>(), Does.StartWith("Who is served first"));
         await using var scope = _server.Services.CreateAsyncScope();
         var latest = await scope.ServiceProvider.GetRequiredService<IRehearsals>().LatestAsync("abc", CancellationToken.None);
         Assert.That(latest!.At, Is.EqualTo(rehearsal["at"]!.GetValue<DateTimeOffset>()));

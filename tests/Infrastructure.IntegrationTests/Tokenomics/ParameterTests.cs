@@ -139,6 +139,21 @@ public sealed class ParameterTests
     }
 
     [Test]
+    public async Task More_readers_than_connections_do_not_wait_for_each_other()
+    {
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+        var readers = Enumerable.Range(0, 60).Select(i => i % 2 == 0 ? ReadAsync(_here) : _here.InTransactionAsync(async s =>
+        {
+            // Holds a connection before it asks.
+            await s.GetRequiredService<FogDbContext>().ExecuteSqlAsync("SELECT 1", patience.Token);
+            await Task.Delay(20, patience.Token);
+            return await s.GetRequiredService<IParameters>().CurrentAsync(patience.Token);
+        }));
+        var values = await Task.WhenAll(readers).WaitAsync(patience.Token);
+        Assert.That(values.Select(v => v.Version), Is.All.Zero);
+    }
+
+    [Test]
     public async Task A_reader_that_fails_leaves_the_next_one_a_chance()
     {
         var cache = _here.GetRequiredService<ParameterCache>();

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using System.Text.Json.Serialization;
 using FogCompute.Application.Common.Messaging;
 using FogCompute.Application.Common.Security;
 using FogCompute.Domain.Tokenomics.Parameters;
@@ -38,8 +37,7 @@ public sealed record ParameterItem
     /// <summary>The proposal that decided it; null: the default, or set by the founder at the first start.</summary>
     public string? Proposal { get; init; }
 
-    /// <summary>Its latest changes, at most 1000, newest first; only where one parameter is asked for.</summary>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    /// <summary>Its latest changes, at most 1000, newest first; null in the list of all.</summary>
     public IReadOnlyList<ParameterStep>? History { get; init; }
 
     internal static ParameterItem Of(ParameterDefinition parameter, ParameterChange? latest) => new()
