@@ -325,10 +325,10 @@ internal sealed class RehearsedQueue
         public double ReadyAt { get; }
         public List<TaskRun> Tasks { get; }
         public Queue<Lane> Open { get; } = new();
-        public bool Arrived { get; set; }
-        public int Live { get; set; }
-        public int Ended { get; set; }
-        public double EndedAt { get; set; }
+        public bool Arrived { get; internal set; }
+        public int Live { get; internal set; }
+        public int Ended { get; internal set; }
+        public double EndedAt { get; internal set; }
         public List<double> Finished { get; } = [];
         public (int, double, Guid) Rank => (-Job.Priority, ReadyAt, Job.Id.Value);
         public bool KeepsState => Job.Checkpointing && Job.Terms.TakesCheckpoints;
@@ -369,20 +369,20 @@ internal sealed class RehearsedQueue
             Compared = Math.Max(1, job.Terms.Agree) < results.Count;
         }
 
-        public Work Work { get; set; } = null!;
+        public Work Work { get; internal set; } = null!;
         public int Index { get; }
         public List<Lane> Lanes { get; }
         public List<Run> Runs { get; } = [];
         public HashSet<string> Used { get; } = new(StringComparer.Ordinal);
 
         /// <summary>Results that are still missing.</summary>
-        public int Needed { get; set; }
-        public double? AuditSeconds { get; set; }
+        public int Needed { get; internal set; }
+        public double? AuditSeconds { get; internal set; }
         public string AuditDevice { get; } = "";
         public double? CopySeconds { get; }
-        public double? StartedAt { get; set; }
-        public bool Copied { get; set; }
-        public bool IsOver { get; set; }
+        public double? StartedAt { get; internal set; }
+        public bool Copied { get; internal set; }
+        public bool IsOver { get; internal set; }
 
         /// <summary>Whether it runs more replicas than must agree: such need no copies.</summary>
         private bool Compared { get; }
@@ -395,10 +395,10 @@ internal sealed class RehearsedQueue
     {
         public TaskRun Task => task;
         public string Device => device;
-        public double Left { get; set; } = seconds;
+        public double Left { get; internal set; } = seconds;
 
         /// <summary>When it began to wait.</summary>
-        public double Since { get; set; }
+        public double Since { get; internal set; }
 
         /// <summary>Ran beside the results that counted, and was stopped when these were in.</summary>
         public bool IsSpare { get; init; }
@@ -413,6 +413,6 @@ internal sealed class RehearsedQueue
         public double StartedAt => startedAt;
 
         /// <summary>Whether it will be looked at when it is slow.</summary>
-        public bool Watched { get; set; }
+        public bool Watched { get; internal set; }
     }
 }
