@@ -291,6 +291,11 @@ CREATE TABLE scheduler.jobs (
     quote_id uuid,
     quoted_p95_at timestamp with time zone,
     within_quote boolean,
+    price_core_hour_micro bigint NOT NULL,
+    price_gib_hour_micro bigint NOT NULL,
+    price_tier_tenths integer NOT NULL,
+    hold_margin_bp integer NOT NULL,
+    formula_version bigint NOT NULL,
     CONSTRAINT jobs_check CHECK ((((tasks_succeeded + tasks_failed) + tasks_cancelled) <= task_count)),
     CONSTRAINT jobs_dependencies_left_check CHECK ((dependencies_left >= 0)),
     CONSTRAINT jobs_materialised_range CHECK (((materialised >= 0) AND (materialised <= task_count))),
@@ -319,6 +324,14 @@ COMMENT ON COLUMN scheduler.jobs.quote_id IS 'The quote named by the submit; nul
 COMMENT ON COLUMN scheduler.jobs.quoted_p95_at IS 'When the job was quoted to have ended with 95 % probability';
 
 COMMENT ON COLUMN scheduler.jobs.within_quote IS 'Whether it had; null: no quote, not ended, or ended early by other means';
+
+COMMENT ON COLUMN scheduler.jobs.price_core_hour_micro IS 'Micro-credits for one core and hour that the job is quoted, held and charged by; so are the three after it';
+
+COMMENT ON COLUMN scheduler.jobs.price_tier_tenths IS 'Multiplier of the tier × 10';
+
+COMMENT ON COLUMN scheduler.jobs.hold_margin_bp IS 'Hold as a share of the quote, hundredths of a percent';
+
+COMMENT ON COLUMN scheduler.jobs.formula_version IS 'Version of the parameters (tokenomics.parameter_changes) that these prices are of; 0: the defaults';
 
 CREATE TABLE scheduler.lines (
     account_id uuid NOT NULL,
@@ -542,90 +555,30 @@ ALTER TABLE tokenomics.reconciliations ALTER COLUMN id ADD GENERATED ALWAYS AS I
     CACHE 1
 );
 
-CREATE TABLE tokenomics.slashes (
-    id uuid NOT NULL,
-    owner uuid NOT NULL,
-    reason text NOT NULL,
-    state text NOT NULL,
-    from_staked bigint NOT NULL,
-    from_unbonding bigint NOT NULL,
-    locked_until timestamp with time zone,
-    available_at timestamp with time zone,
-    harmed uuid NOT NULL,
-    harmed_bp integer NOT NULL,
-    job_id uuid NOT NULL,
-    task_index integer NOT NULL,
-    device_id text NOT NULL,
-    attempt_id uuid NOT NULL,
-    evidence json,
-    created_at timestamp with time zone NOT NULL,
-    appeal_until timestamp with time zone NOT NULL,
-    appeal text,
-    appealed_at timestamp with time zone,
-    decision text,
-    decided_by text,
-    decided_at timestamp with time zone,
-    CONSTRAINT slashes_from_staked_check CHECK ((from_staked >= 0)),
-    CONSTRAINT slashes_from_unbonding_check CHECK ((from_unbonding >= 0)),
-    CONSTRAINT slashes_harmed_bp_check CHECK (((harmed_bp >= 0) AND (harmed_bp <= 10000))),
-    CONSTRAINT slashes_reason_check CHECK ((reason = ANY (ARRAY['WrongResult'::text, 'Equivocation'::text]))),
-    CONSTRAINT slashes_remember_clocks CHECK ((((from_staked = 0) = (locked_until IS NULL)) AND ((from_unbonding = 0) = (available_at IS NULL)))),
-    CONSTRAINT slashes_state_check CHECK ((state = ANY (ARRAY['Escrowed'::text, 'Appealed'::text, 'Executed'::text, 'Reversed'::text]))),
-    CONSTRAINT slashes_state_fits CHECK ((((appeal IS NULL) = (appealed_at IS NULL)) AND ((state <> 'Appealed'::text) OR (appeal IS NOT NULL)) AND ((state = ANY (ARRAY['Executed'::text, 'Reversed'::text])) = (decided_at IS NOT NULL)))),
-    CONSTRAINT slashes_take_something CHECK (((from_staked + from_unbonding) > 0)),
-    CONSTRAINT slashes_task_index_check CHECK ((task_index >= 0))
+CREATE TABLE tokenomics.rehearsals (
+    id bigint NOT NULL,
+    proposal text NOT NULL,
+    asked_by uuid NOT NULL,
+    at timestamp with time zone NOT NULL,
+    days integer NOT NULL,
+    result jsonb NOT NULL,
+    CONSTRAINT rehearsals_days_check CHECK (((days >= 1) AND (days <= 30)))
 );
 
-COMMENT ON TABLE tokenomics.slashes IS 'Stakes that wrong results cost; those escrowed or appealed add up to the system account Slashed';
+COMMENT ON TABLE tokenomics.rehearsals IS 'What recorded days would have been like under the value that a proposal would set; shown beside the proposal';
 
-COMMENT ON COLUMN tokenomics.slashes.locked_until IS 'Latest lock among the lots it was taken from: where a reversal puts it back, it is locked as long as it was';
+COMMENT ON COLUMN tokenomics.rehearsals.proposal IS 'Hex id of the proposal';
 
-COMMENT ON COLUMN tokenomics.slashes.available_at IS 'Latest date among the unbondings it was taken from, for the same purpose';
+COMMENT ON COLUMN tokenomics.rehearsals.days IS 'How many days back it looked from its time';
 
-COMMENT ON COLUMN tokenomics.slashes.harmed_bp IS 'Share of the harmed requester, from the parameter when it was taken; 0 where the slashed owner had asked for the work itself';
-
-COMMENT ON COLUMN tokenomics.slashes.evidence IS 'Equivocation: both receipts with signatures and the key. json, not jsonb: kept as written';
-
-COMMENT ON COLUMN tokenomics.slashes.decided_by IS 'Account or proposal that decided the appeal; null: nobody appealed in time';
-
-CREATE TABLE tokenomics.stake_accruals (
-    owner uuid NOT NULL,
-    numerator numeric(39,0) NOT NULL,
-    accrued_to timestamp with time zone NOT NULL,
-    paid bigint DEFAULT 0 NOT NULL,
-    paid_day date NOT NULL,
-    CONSTRAINT stake_accruals_numerator_check CHECK ((numerator >= (0)::numeric)),
-    CONSTRAINT stake_accruals_paid_check CHECK ((paid >= 0))
+ALTER TABLE tokenomics.rehearsals ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME tokenomics.rehearsals_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
-
-COMMENT ON TABLE tokenomics.stake_accruals IS 'What each owner''s stake has earned and not been paid, exactly; a row from the first stake on';
-
-COMMENT ON COLUMN tokenomics.stake_accruals.numerator IS 'Micro-credits x microseconds x basis points; a year (365 days) x 10 000 of it is one micro-credit. What a payment leaves stays here';
-
-COMMENT ON COLUMN tokenomics.stake_accruals.accrued_to IS 'Up to when the numerator counts; from then on the stake is what the staked account says';
-
-COMMENT ON COLUMN tokenomics.stake_accruals.paid IS 'Micro-credits ever paid; a running figure that the reconciler re-derives';
-
-COMMENT ON COLUMN tokenomics.stake_accruals.paid_day IS 'Last UTC day on which it was paid, or the day of the first stake';
-
-CREATE TABLE tokenomics.stakes (
-    id uuid NOT NULL,
-    owner uuid NOT NULL,
-    initial bigint NOT NULL,
-    amount bigint NOT NULL,
-    staked_at timestamp with time zone NOT NULL,
-    locked_until timestamp with time zone NOT NULL,
-    CONSTRAINT stakes_check CHECK (((amount >= 0) AND (amount <= initial))),
-    CONSTRAINT stakes_initial_check CHECK ((initial > 0))
-);
-
-COMMENT ON TABLE tokenomics.stakes IS 'Lots: one per stake; the open amounts of an owner add up to its staked account';
-
-COMMENT ON COLUMN tokenomics.stakes.initial IS 'What was staked at once';
-
-COMMENT ON COLUMN tokenomics.stakes.amount IS 'What is still staked of it; 0: closed';
-
-COMMENT ON COLUMN tokenomics.stakes.locked_until IS 'From the lock in force when it was staked; a later change of the parameter does not move it';
 
 CREATE TABLE tokenomics.transfers (
     number bigint NOT NULL,
@@ -652,26 +605,6 @@ ALTER TABLE tokenomics.transfers ALTER COLUMN number ADD GENERATED BY DEFAULT AS
     NO MAXVALUE
     CACHE 1
 );
-
-CREATE TABLE tokenomics.unbondings (
-    id uuid NOT NULL,
-    owner uuid NOT NULL,
-    initial bigint NOT NULL,
-    amount bigint NOT NULL,
-    started_at timestamp with time zone NOT NULL,
-    available_at timestamp with time zone NOT NULL,
-    claimed_at timestamp with time zone,
-    CONSTRAINT unbondings_check CHECK (((amount >= 0) AND (amount <= initial))),
-    CONSTRAINT unbondings_initial_check CHECK ((initial > 0))
-);
-
-COMMENT ON TABLE tokenomics.unbondings IS 'One per unstaking; the unclaimed amounts of an owner add up to its unbonding account';
-
-COMMENT ON COLUMN tokenomics.unbondings.initial IS 'What was unstaked at once';
-
-COMMENT ON COLUMN tokenomics.unbondings.amount IS 'What slashes have left of it; once claimed: what was claimed';
-
-COMMENT ON COLUMN tokenomics.unbondings.available_at IS 'When it can be claimed, from the period in force when it was unstaked';
 
 ALTER TABLE ONLY artifacts.blobs
     ADD CONSTRAINT blobs_pkey PRIMARY KEY (sha256);
@@ -769,26 +702,14 @@ ALTER TABLE ONLY tokenomics.postings
 ALTER TABLE ONLY tokenomics.reconciliations
     ADD CONSTRAINT reconciliations_pkey PRIMARY KEY (id);
 
-ALTER TABLE ONLY tokenomics.slashes
-    ADD CONSTRAINT slashes_attempt_id_reason_key UNIQUE (attempt_id, reason);
-
-ALTER TABLE ONLY tokenomics.slashes
-    ADD CONSTRAINT slashes_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY tokenomics.stake_accruals
-    ADD CONSTRAINT stake_accruals_pkey PRIMARY KEY (owner);
-
-ALTER TABLE ONLY tokenomics.stakes
-    ADD CONSTRAINT stakes_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY tokenomics.rehearsals
+    ADD CONSTRAINT rehearsals_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY tokenomics.transfers
     ADD CONSTRAINT transfers_idempotency_key_key UNIQUE (idempotency_key);
 
 ALTER TABLE ONLY tokenomics.transfers
     ADD CONSTRAINT transfers_pkey PRIMARY KEY (number);
-
-ALTER TABLE ONLY tokenomics.unbondings
-    ADD CONSTRAINT unbondings_pkey PRIMARY KEY (id);
 
 CREATE INDEX grants_account ON artifacts.grants USING btree (account_id, created_at);
 
@@ -830,17 +751,9 @@ CREATE INDEX parameter_changes_of_name ON tokenomics.parameter_changes USING btr
 
 CREATE INDEX postings_of_account ON tokenomics.postings USING btree (account_id, transfer DESC);
 
-CREATE INDEX slashes_of_owner ON tokenomics.slashes USING btree (owner, created_at DESC, id DESC);
-
-CREATE INDEX slashes_undecided ON tokenomics.slashes USING btree (appeal_until) WHERE (state = 'Escrowed'::text);
-
-CREATE INDEX stakes_open ON tokenomics.stakes USING btree (owner, staked_at, id) WHERE (amount > 0);
+CREATE INDEX rehearsals_of_proposal ON tokenomics.rehearsals USING btree (proposal, id DESC);
 
 CREATE INDEX transfers_of_job ON tokenomics.transfers USING btree (job_id) WHERE (job_id IS NOT NULL);
-
-CREATE INDEX transfers_staking_rewards ON tokenomics.transfers USING btree (number) WHERE (kind = 'StakingReward'::text);
-
-CREATE INDEX unbondings_open ON tokenomics.unbondings USING btree (owner, started_at, id) WHERE ((claimed_at IS NULL) AND (amount > 0));
 
 CREATE TRIGGER accounts_keep_identity BEFORE UPDATE OF id, owner, kind ON tokenomics.accounts FOR EACH STATEMENT EXECUTE FUNCTION tokenomics.refuse_change();
 
@@ -854,21 +767,9 @@ CREATE TRIGGER postings_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON token
 
 CREATE TRIGGER postings_balance AFTER INSERT ON tokenomics.postings REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION tokenomics.require_balance();
 
-CREATE TRIGGER slashes_keep_identity BEFORE UPDATE OF id, owner, reason, from_staked, from_unbonding, locked_until, available_at, harmed, harmed_bp, job_id, task_index, device_id, attempt_id, evidence, created_at, appeal_until ON tokenomics.slashes FOR EACH STATEMENT EXECUTE FUNCTION tokenomics.refuse_change();
-
-CREATE TRIGGER slashes_stay BEFORE DELETE OR TRUNCATE ON tokenomics.slashes FOR EACH STATEMENT EXECUTE FUNCTION tokenomics.refuse_change();
-
-CREATE TRIGGER stakes_keep_identity BEFORE UPDATE OF id, owner, initial, staked_at, locked_until ON tokenomics.stakes FOR EACH STATEMENT EXECUTE FUNCTION tokenomics.refuse_change();
-
-CREATE TRIGGER stakes_stay BEFORE DELETE OR TRUNCATE ON tokenomics.stakes FOR EACH STATEMENT EXECUTE FUNCTION tokenomics.refuse_change();
-
 CREATE TRIGGER transfers_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON tokenomics.transfers FOR EACH STATEMENT EXECUTE FUNCTION tokenomics.refuse_change();
 
 CREATE TRIGGER transfers_take_transaction_id BEFORE INSERT ON tokenomics.transfers FOR EACH STATEMENT EXECUTE FUNCTION tokenomics.take_transaction_id();
-
-CREATE TRIGGER unbondings_keep_identity BEFORE UPDATE OF id, owner, initial, started_at, available_at ON tokenomics.unbondings FOR EACH STATEMENT EXECUTE FUNCTION tokenomics.refuse_change();
-
-CREATE TRIGGER unbondings_stay BEFORE DELETE OR TRUNCATE ON tokenomics.unbondings FOR EACH STATEMENT EXECUTE FUNCTION tokenomics.refuse_change();
 
 ALTER TABLE ONLY artifacts.grants
     ADD CONSTRAINT grants_account_id_fkey FOREIGN KEY (account_id) REFERENCES identity.accounts(id);
@@ -917,18 +818,3 @@ ALTER TABLE ONLY tokenomics.holds
 
 ALTER TABLE ONLY tokenomics.owners
     ADD CONSTRAINT owners_id_fkey FOREIGN KEY (id) REFERENCES identity.accounts(id) DEFERRABLE INITIALLY DEFERRED;
-
-ALTER TABLE ONLY tokenomics.slashes
-    ADD CONSTRAINT slashes_harmed_fkey FOREIGN KEY (harmed) REFERENCES tokenomics.owners(id);
-
-ALTER TABLE ONLY tokenomics.slashes
-    ADD CONSTRAINT slashes_owner_fkey FOREIGN KEY (owner) REFERENCES tokenomics.owners(id);
-
-ALTER TABLE ONLY tokenomics.stake_accruals
-    ADD CONSTRAINT stake_accruals_owner_fkey FOREIGN KEY (owner) REFERENCES tokenomics.owners(id);
-
-ALTER TABLE ONLY tokenomics.stakes
-    ADD CONSTRAINT stakes_owner_fkey FOREIGN KEY (owner) REFERENCES tokenomics.owners(id);
-
-ALTER TABLE ONLY tokenomics.unbondings
-    ADD CONSTRAINT unbondings_owner_fkey FOREIGN KEY (owner) REFERENCES tokenomics.owners(id);

@@ -312,7 +312,7 @@ internal sealed class Simulation
         task.Job.Measure(attempt.Runs * RunModel.Speed(attempt.Device.Spec.Known, _reference));
         if (task.Results.GroupBy(r => r.Digest).FirstOrDefault(g => g.Count() >= terms.Agree) is { } agreed)
         {
-            _charged += Math.Min(task.Job.Spec.Hold, Pricing.Task(task.Job.Spec.Needs.CpuMillicores, task.Job.Spec.Needs.MemoryBytes, terms, TimeSpan.FromSeconds(agreed.Average(r => r.Seconds))));
+            _charged += Math.Min(task.Job.Spec.Hold, Pricing.Task(task.Job.Spec.Needs.CpuMillicores, task.Job.Spec.Needs.MemoryBytes, task.Job.Spec.Price, TimeSpan.FromSeconds(agreed.Average(r => r.Seconds))));
             _acceptedCoreSeconds += task.Job.Spec.Estimate.TotalSeconds * task.Job.Spec.Bias * task.Job.Spec.Needs.CpuMillicores / 1000.0;
             Close(task, accepted: true);
         }

@@ -1,5 +1,6 @@
 using FogCompute.Domain.Scheduler;
 using FogCompute.Domain.Scheduler.Placement;
+using FogCompute.Domain.Tokenomics.Parameters;
 
 namespace FogCompute.Placement;
 
@@ -7,11 +8,15 @@ namespace FogCompute.Placement;
 /// <param name="Bias">The median task really takes this times the requester's estimate.</param>
 internal sealed record SimulatedJob(JobId Id, int Number, double Submitted, int Tasks, Requirements Needs, TierTerms Terms, int Priority, TimeSpan Estimate, double Bias, double? Deadline, TimeSpan WallLimit, double InputMegabytes)
 {
+    private static PriceTerms PriceOf(TierTerms terms) => ParameterValues.Defaults.PriceOf(terms.Tier);
+
+    public PriceTerms Price { get; } = PriceOf(Terms);
+
     /// <summary>Micro-credits per hour of one replica: the tier's factor pays for all of them.</summary>
-    public double MicroPerHour { get; } = Pricing.Task(Needs.CpuMillicores, Needs.MemoryBytes, Terms, TimeSpan.FromHours(1)) / (double)Terms.Replicas;
+    public double MicroPerHour { get; } = Pricing.Task(Needs.CpuMillicores, Needs.MemoryBytes, PriceOf(Terms), TimeSpan.FromHours(1)) / (double)Terms.Replicas;
 
     /// <summary>Most that a task is charged.</summary>
-    public long Hold { get; } = Pricing.Hold(Pricing.Task(Needs.CpuMillicores, Needs.MemoryBytes, Terms, Estimate > WallLimit / 1.1 ? Estimate : WallLimit / 1.1));
+    public long Hold { get; } = PriceOf(Terms).Hold(Pricing.Task(Needs.CpuMillicores, Needs.MemoryBytes, PriceOf(Terms), Estimate > WallLimit / 1.1 ? Estimate : WallLimit / 1.1));
 }
 
 /// <summary>

@@ -1,6 +1,7 @@
 using FogCompute.Application.Common.Messaging;
 using FogCompute.Application.Tokenomics;
 using FogCompute.Application.Tokenomics.Staking;
+using FogCompute.Application.Tokenomics.Parameters;
 using Microsoft.AspNetCore.Mvc;
 
 namespace FogCompute.Api.Controllers;
@@ -45,4 +46,14 @@ public sealed class TokenomicsController(IDispatcher dispatcher) : ControllerBas
 
     [HttpPost("slashes/{id:guid}/decision")]
     public Task<SlashDto> DecideSlash(Guid id, [FromBody] DecideSlashCommand command, CancellationToken cancel) => dispatcher.SendAsync(command with { SlashId = id }, cancel);
+
+    [HttpGet("parameters")]
+    public Task<ParameterList> ListParameters(CancellationToken cancel) => dispatcher.SendAsync(new ListParametersQuery(), cancel);
+
+    [HttpGet("parameters/{name}")]
+    public Task<ParameterItem> GetParameter(string name, CancellationToken cancel) => dispatcher.SendAsync(new GetParameterQuery(name), cancel);
+
+    [HttpPost("proposals/{id}/rehearsal")]
+    public Task<RehearsalAnswer> RehearseProposal(string id, CancellationToken cancel, [FromQuery] int days = 7) =>
+        dispatcher.SendAsync(new RehearseProposalCommand { Proposal = id, Days = days }, cancel);
 }

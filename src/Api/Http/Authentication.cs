@@ -4,6 +4,7 @@ using FogCompute.Application.Common.Messaging;
 using FogCompute.Application.Common.Security;
 using FogCompute.Application.Health;
 using FogCompute.Application.Identity;
+using FogCompute.Application.Tokenomics.Parameters;
 using FogCompute.Domain.Common;
 using FogCompute.Domain.Identity;
 
@@ -27,8 +28,8 @@ public sealed class LocalOperator
 }
 
 /// <summary>
-/// The last step of start-up: once the schema is there (<paramref name="databaseReady"/>), the local operator's account is opened and the
-/// control plane calls itself ready. A database that goes away in between only makes this take longer.
+/// The last step of start-up: once the schema is there (<paramref name="databaseReady"/>), the founder's settings take effect if they still can, the local
+/// operator's account is opened and the control plane calls itself ready. A database that goes away in between only makes this take longer.
 /// </summary>
 internal sealed partial class Opening(
     Func<CancellationToken, Task> databaseReady, ServerOptions server, LocalOperator local, Readiness readiness, IServiceScopeFactory scopes, TimeProvider clock, ILogger<Opening> log) : BackgroundService
@@ -36,22 +37,38 @@ internal sealed partial class Opening(
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         await databaseReady(stoppingToken);
-        while (server.IsLoopback && local.Caller is null)
-        {
-            try
-            {
-                await local.OpenAsync(scopes, stoppingToken);
-            }
-            catch (Exception failure) when (!stoppingToken.IsCancellationRequested)
-            {
-                Failed(log, failure);
-                await Task.Delay(TimeSpan.FromSeconds(1), clock, stoppingToken);
-            }
-        }
+        // Before any account: the settings of the founder count in a pool without one only.
+        await InsistAsync(ApplyFoundersParametersAsync, stoppingToken);
+        if (server.IsLoopback)
+            await InsistAsync(cancel => local.OpenAsync(scopes, cancel), stoppingToken);
         readiness.Ready();
     }
 
-    [LoggerMessage(20, LogLevel.Warning, "opening_failed The local operator's account could not be opened; trying again in a second")]
+    private async Task ApplyFoundersParametersAsync(CancellationToken cancel)
+    {
+        await using var scope = scopes.CreateAsyncScope();
+        scope.ServiceProvider.GetRequiredService<CallerContext>().Caller = Caller.System;
+        await scope.ServiceProvider.GetRequiredService<IDispatcher>().SendAsync(new ApplyFoundersParametersCommand(), cancel);
+    }
+
+    private async Task InsistAsync(Func<CancellationToken, Task> step, CancellationToken cancel)
+    {
+        while (true)
+        {
+            try
+            {
+                await step(cancel);
+                return;
+            }
+            catch (Exception failure) when (!cancel.IsCancellationRequested)
+            {
+                Failed(log, failure);
+                await Task.Delay(TimeSpan.FromSeconds(1), clock, cancel);
+            }
+        }
+    }
+
+    [LoggerMessage(20, LogLevel.Warning, "opening_failed A step of the start-up failed; trying again in a second")]
     private static partial void Failed(ILogger logger, Exception failure);
 }
 

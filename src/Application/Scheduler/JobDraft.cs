@@ -25,6 +25,9 @@ internal sealed class JobDrafts(ISchedulerDb db, IJobQueue queue, IArtifactCatal
 {
     private const long MiB = 1L << 20;
 
+    /// <summary>Without a wall limit of its own a run may take so many times its estimate. A clock of the job, not the margin of its hold: that one is tunable.</summary>
+    private const double WallSlack = 1.1;
+
     /// <exception cref="FogException">The payload kind, an input or a dependency is not there.</exception>
     public async Task<JobDraft> MakeAsync(SubmitJobCommand command, DependencyLock locking, CancellationToken cancel)
     {
@@ -44,7 +47,7 @@ internal sealed class JobDrafts(ISchedulerDb db, IJobQueue queue, IArtifactCatal
         var limits = asked with
         {
             QueueSeconds = asked.QueueSeconds ?? 7 * 86_400, StageInSeconds = asked.StageInSeconds ?? 600, StageOutSeconds = asked.StageOutSeconds ?? 600,
-            WallSeconds = asked.WallSeconds ?? (int)Math.Max(10, Math.Ceiling(TimeSpan.FromMinutes(command.DurationEstimate).TotalSeconds * (double)Pricing.HoldMargin)),
+            WallSeconds = asked.WallSeconds ?? (int)Math.Max(10, Math.Ceiling(TimeSpan.FromMinutes(command.DurationEstimate).TotalSeconds * WallSlack)),
             MemoryBytes = asked.MemoryBytes ?? (long)Math.Ceiling(command.MemoryRequired * MiB), DiskBytes = asked.DiskBytes ?? (1L << 30), OutputBytes = asked.OutputBytes ?? 64 * MiB,
             Processes = asked.Processes ?? 256,
         };

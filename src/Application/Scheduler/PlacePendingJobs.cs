@@ -148,7 +148,7 @@ internal sealed class PlacePendingJobsHandler(
             UsedOwners = used.Count == 0 ? NoOwners : used.Where(owners.ContainsKey).Select(d => owners[d]).ToHashSet(),
             PreferDistinctOwners = job.Terms.PreferDistinctOwners, RequireDistinctOwners = options.RequireDistinctOwners,
             Estimate = job.ExpectedRun, Deadline = job.Deadline, WallLimit = TimeSpan.FromSeconds(job.WallSeconds),
-            MicroPerHour = (double)Pricing.PerHour(job.CpuMillicores, job.MemoryBytes, job.Terms), Plan = job.Plan,
+            MicroPerHour = (double)Pricing.PerHour(job.CpuMillicores, job.MemoryBytes, job.Price), Plan = job.Plan,
         };
     }
 

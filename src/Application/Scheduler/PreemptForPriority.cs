@@ -2,8 +2,10 @@ using FogCompute.Application.Common.Messaging;
 using FogCompute.Application.Common.Security;
 using FogCompute.Application.IdleCompute.Contracts;
 using FogCompute.Application.Scheduler.Contracts;
+using FogCompute.Application.Tokenomics.Contracts;
 using FogCompute.Domain.Scheduler;
 using FogCompute.Domain.Scheduler.Placement;
+using FogCompute.Domain.Tokenomics.Parameters;
 using Microsoft.EntityFrameworkCore;
 
 namespace FogCompute.Application.Scheduler;
@@ -19,7 +21,7 @@ public sealed record PreemptForPriorityCommand : ICommand<RecurringOutcome>
 }
 
 internal sealed class PreemptForPriorityHandler(
-    ISchedulerDb db, IJobQueue queue, IPreemptionDesk desk, IPlacementPool pool, IDeviceDirectory devices, SchedulerOptions options, ITransactionScope transaction, TimeProvider time)
+    ISchedulerDb db, IJobQueue queue, IPreemptionDesk desk, IPlacementPool pool, IDeviceDirectory devices, IParameters parameters, SchedulerOptions options, ITransactionScope transaction, TimeProvider time)
     : ICommandHandler<PreemptForPriorityCommand, RecurringOutcome>
 {
     private const int Batch = 256;
@@ -31,7 +33,7 @@ internal sealed class PreemptForPriorityHandler(
     {
         var now = time.GetUtcNow();
         var ended = await TakeBackAsync(now, cancellationToken);
-        if (options.Preemption)
+        if (options.Preemption && (await parameters.CurrentAsync(cancellationToken)).IsOn(ParameterCatalogue.Preemption))
             await GiveNoticeAsync(now, cancellationToken);
         return new RecurringOutcome(ended == Batch);
     }

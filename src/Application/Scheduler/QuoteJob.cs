@@ -5,10 +5,12 @@ using FogCompute.Application.Artifacts.Contracts;
 using FogCompute.Application.Common.Messaging;
 using FogCompute.Application.Common.Security;
 using FogCompute.Application.Scheduler.Contracts;
+using FogCompute.Application.Tokenomics.Contracts;
 using FogCompute.Domain.Common;
 using FogCompute.Domain.Scheduler;
 using FogCompute.Domain.Scheduler.Placement;
 using FogCompute.Domain.Scheduler.Quotes;
+using FogCompute.Domain.Tokenomics.Parameters;
 
 namespace FogCompute.Application.Scheduler;
 
@@ -133,7 +135,7 @@ internal sealed class QuoteJobValidator : AbstractValidator<QuoteJobCommand>
 }
 
 internal sealed class QuoteJobHandler(
-    ISchedulerDb db, IJobQueue queue, IArtifactCatalog artifacts, IPlacementPool pool, IRunHistory history, IPoolLoad load, IQuotes quotes, CallerContext context,
+    ISchedulerDb db, IJobQueue queue, IArtifactCatalog artifacts, IPlacementPool pool, IRunHistory history, IPoolLoad load, IQuotes quotes, IParameters parameters, CallerContext context,
     SchedulerOptions options, Random random, TimeProvider time)
     : ICommandHandler<QuoteJobCommand, JobQuote>
 {
@@ -144,12 +146,13 @@ internal sealed class QuoteJobHandler(
         var now = clock.AddTicks(-(clock.Ticks % TimeSpan.TicksPerMicrosecond));
         var draft = await new JobDrafts(db, queue, artifacts, context).MakeAsync(command.Job, DependencyLock.None, cancellationToken);
         // As a submit would make it; what it refuses for another reason than the price, a quote refuses.
-        var job = Job.Submit(draft.Request with { MaxPriceMicro = null }, draft.DependenciesLeft, now);
+        var values = await parameters.CurrentAsync(cancellationToken);
+        var job = Job.Submit(draft.Request with { MaxPriceMicro = null }, draft.DependenciesLeft, now, values.PriceOf(draft.Request.Tier));
         var runs = await history.OfAccountAsync(job.AccountId, now, cancellationToken);
         var content = draft.DependenciesLeft > 0
             ? new QuoteContent(job.TaskCount, job.Terms.Replicas, [], [],
-                [new WhyReason("waiting_for_dependencies", "Jobs named in depends_on have not completed; nothing measured says when they will.", draft.DependenciesLeft)], runs)
-            : await PlanAsync(job, runs, now, cancellationToken);
+                [new WhyReason("waiting_for_dependencies", "Jobs named in depends_on have not completed; nothing measured says when they will.", draft.DependenciesLeft)], runs, job.Price)
+            : await PlanAsync(job, runs, values.AuditsOf(job.Terms).TierRate, now, cancellationToken);
         var least = content.Plans.Count > 0 ? content.Plans.Min(p => p.PriceMicro) : job.QuoteMicro;
         if (least > draft.Request.MaxPriceMicro)
             throw SchedulerErrors.OverMaxPrice(Pricing.Credits(least)).On("max_price");
@@ -159,19 +162,19 @@ internal sealed class QuoteJobHandler(
         return JobQuote.Of(quote, await quotes.CalibrationAsync(cancellationToken));
     }
 
-    private async Task<QuoteContent> PlanAsync(Job job, RunStatistics runs, DateTimeOffset now, CancellationToken cancel)
+    private async Task<QuoteContent> PlanAsync(Job job, RunStatistics runs, double auditRate, DateTimeOffset now, CancellationToken cancel)
     {
         var devices = await pool.DevicesAsync(now, cancel);
         var problem = new QuoteProblem
         {
-            Needs = job.Needs, Terms = job.Terms, TaskCount = job.TaskCount, MaxConcurrent = job.MaxConcurrent, Estimate = TimeSpan.FromMilliseconds(job.EstimateMs), Runs = runs,
+            Needs = job.Needs, Terms = job.Terms, Price = job.Price, AuditRate = auditRate, TaskCount = job.TaskCount, MaxConcurrent = job.MaxConcurrent, Estimate = TimeSpan.FromMilliseconds(job.EstimateMs), Runs = runs,
             WallLimit = TimeSpan.FromSeconds(job.WallSeconds), Retries = job.Retries, QueueLimit = TimeSpan.FromSeconds(job.QueueSeconds), Deadline = job.Deadline,
             Devices = devices, LossDetection = options.Silence, Now = now, Seed = (ulong)random.NextInt64(),
         };
         var outcome = QuotePlanner.Plan(problem, time, cancel);
         if (outcome.Refused.ContainsKey(Refusals.Busy))
             outcome = QuotePlanner.Plan(await WithLoadAsync(problem, job.Priority, cancel), time, cancel);
-        return new QuoteContent(job.TaskCount, job.Terms.Replicas, outcome.Plans, outcome.Front, outcome.Plans.Count > 0 ? [] : [.. Reasons(job, devices.Count, outcome)], runs);
+        return new QuoteContent(job.TaskCount, job.Terms.Replicas, outcome.Plans, outcome.Front, outcome.Plans.Count > 0 ? [] : [.. Reasons(job, devices.Count, outcome)], runs, job.Price);
     }
 
     /// <summary>Nothing is free: when that changes follows from what runs and what is served first.</summary>

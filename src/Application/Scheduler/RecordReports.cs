@@ -6,10 +6,12 @@ using FogCompute.Application.Common.Messaging;
 using FogCompute.Application.Common.Security;
 using FogCompute.Application.IdleCompute.Contracts;
 using FogCompute.Application.Scheduler.Contracts;
+using FogCompute.Application.Tokenomics.Contracts;
 using FogCompute.Domain.Common;
 using FogCompute.Domain.IdleCompute;
 using FogCompute.Domain.Scheduler;
 using FogCompute.Domain.Scheduler.Verification;
+using FogCompute.Domain.Tokenomics.Parameters;
 using FogCompute.Protocol;
 
 namespace FogCompute.Application.Scheduler;
@@ -51,7 +53,7 @@ internal sealed class RecordReportsValidator : AbstractValidator<RecordReportsCo
 }
 
 internal sealed class RecordReportsHandler(
-    IJobQueue queue, IDeviceDirectory devices, CallerContext context, Random random, ITransactionScope transaction, TimeProvider time)
+    IJobQueue queue, IDeviceDirectory devices, IParameters parameters, CallerContext context, Random random, ITransactionScope transaction, TimeProvider time)
     : ICommandHandler<RecordReportsCommand, ReportResponse>
 {
     public async Task<ReportResponse> Handle(RecordReportsCommand command, CancellationToken cancellationToken)
@@ -63,6 +65,7 @@ internal sealed class RecordReportsHandler(
         Verify(device, command.Items);
         var executions = await queue.LockByAttemptsAsync([.. command.Items.Select(i => new AttemptId(i.AttemptId))], cancellationToken);
         var byAttempt = executions.SelectMany(e => e.Attempts.Select(a => (Attempt: a, Execution: e))).ToDictionary(x => x.Attempt.Id.Value);
+        var values = await parameters.CurrentAsync(cancellationToken);
         var auditPossible = new Lazy<Task<bool>>(() => devices.AnotherTakesLeasesAsync(device.Id, cancellationToken));
 
         var acks = new List<ReportAck>(command.Items.Count);
@@ -85,8 +88,8 @@ internal sealed class RecordReportsHandler(
             }
             var result = ResultOf(item);
             var terms = execution.Terms.Tier;
-            var audit = result.End == AttemptState.Reported && terms.Agree == 1 && terms.AuditRate > 0
-                && random.NextDouble() < AuditPolicy.Rate(terms.AuditRate, device.VerifiedStreak) && await auditPossible.Value;
+            var audit = result.End == AttemptState.Reported && values.AuditsOf(terms).Rate(device.VerifiedStreak) is > 0 and var rate
+                && random.NextDouble() < rate && await auditPossible.Value;
             ends.Add(execution, execution.Report(attempt, result, audit, random.NextDouble(), now));
             if (result.End == AttemptState.Lost)
                 ends.AddLoss(device.Id);

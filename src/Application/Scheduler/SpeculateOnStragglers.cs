@@ -1,9 +1,11 @@
 using FogCompute.Application.Common.Messaging;
 using FogCompute.Application.Common.Security;
 using FogCompute.Application.Scheduler.Contracts;
+using FogCompute.Application.Tokenomics.Contracts;
 using FogCompute.Domain.Scheduler;
 using FogCompute.Domain.Scheduler.Placement;
 using FogCompute.Domain.Scheduler.Verification;
+using FogCompute.Domain.Tokenomics.Parameters;
 
 namespace FogCompute.Application.Scheduler;
 
@@ -13,13 +15,15 @@ namespace FogCompute.Application.Scheduler;
 [RequiresPermission(Permissions.Operate)]
 public sealed record SpeculateOnStragglersCommand : ICommand<RecurringOutcome>;
 
-internal sealed class SpeculateOnStragglersHandler(IJobQueue queue, IPlacementPool pool, SchedulerOptions options, ITransactionScope transaction, TimeProvider time)
+internal sealed class SpeculateOnStragglersHandler(IJobQueue queue, IPlacementPool pool, IParameters parameters, SchedulerOptions options, ITransactionScope transaction, TimeProvider time)
     : ICommandHandler<SpeculateOnStragglersCommand, RecurringOutcome>
 {
     private const int Batch = 256;
 
     public async Task<RecurringOutcome> Handle(SpeculateOnStragglersCommand command, CancellationToken cancellationToken)
     {
+        if (!(await parameters.CurrentAsync(cancellationToken)).IsOn(ParameterCatalogue.Speculation))
+            return new RecurringOutcome(false);
         var now = time.GetUtcNow();
         var jobs = (await queue.NearlyDoneAsync(now - Straggler.Least, cancellationToken)).ToDictionary(j => j.Job.Id);
         if (jobs.Count == 0)

@@ -8,9 +8,11 @@ using FogCompute.Application.Common.Security;
 using FogCompute.Application.IdleCompute.Contracts;
 using FogCompute.Application.Scheduler.Contracts;
 using FogCompute.Application.Scheduler.Events;
+using FogCompute.Application.Tokenomics.Contracts;
 using FogCompute.Domain.Common;
 using FogCompute.Domain.Scheduler;
 using FogCompute.Domain.Scheduler.Placement;
+using FogCompute.Domain.Tokenomics.Parameters;
 using FogCompute.Protocol;
 
 namespace FogCompute.Application.Scheduler;
@@ -277,16 +279,18 @@ internal sealed class PayloadValidator : AbstractValidator<PayloadSpec>
 }
 
 internal sealed class SubmitJobHandler(
-    ISchedulerDb db, IJobQueue queue, IArtifactCatalog artifacts, IPlacementPool pool, IQuotes quotes, CallerContext context, ITransactionScope transaction, TimeProvider time)
+    ISchedulerDb db, IJobQueue queue, IArtifactCatalog artifacts, IPlacementPool pool, IQuotes quotes, IParameters parameters, CallerContext context, ITransactionScope transaction, TimeProvider time)
     : ICommandHandler<SubmitJobCommand, SubmitJobResult>
 {
     public async Task<SubmitJobResult> Handle(SubmitJobCommand command, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
         var draft = await new JobDrafts(db, queue, artifacts, context).MakeAsync(command, DependencyLock.Held, cancellationToken);
-        var quote = command.QuoteId is { } id ? await AcceptAsync(id, command.Plan ?? PlanKind.Knee, draft, now, cancellationToken) : null;
+        var (quote, price) = command.QuoteId is { } id
+            ? await AcceptAsync(id, command.Plan ?? PlanKind.Knee, draft, now, cancellationToken)
+            : (null, (await parameters.CurrentAsync(cancellationToken)).PriceOf(command.SlaTier));
 
-        var job = Job.Submit(draft.Request with { Plan = command.Plan ?? (quote is null ? null : PlanKind.Knee) }, draft.DependenciesLeft, now, quote);
+        var job = Job.Submit(draft.Request with { Plan = command.Plan ?? (quote is null ? null : PlanKind.Knee) }, draft.DependenciesLeft, now, price, quote);
         db.Jobs.Add(job);
         foreach (var dependency in command.DependsOn)
             db.Dependencies.Add(new JobDependency { JobId = job.Id, DependsOn = new JobId(dependency) });
@@ -305,7 +309,7 @@ internal sealed class SubmitJobHandler(
     }
 
     /// <summary>What the named plan promised, if it is the caller's, unused, still good and for this very request.</summary>
-    private async Task<AcceptedQuote> AcceptAsync(Guid id, PlanKind kind, JobDraft draft, DateTimeOffset now, CancellationToken cancel)
+    private async Task<(AcceptedQuote? Quote, PriceTerms Price)> AcceptAsync(Guid id, PlanKind kind, JobDraft draft, DateTimeOffset now, CancellationToken cancel)
     {
         // Under its lock: of two submits that name it the second sees the first's job.
         if (await quotes.LockAsync(id, cancel) is not { } quote || quote.Account != context.Caller.Account)
@@ -318,7 +322,7 @@ internal sealed class SubmitJobHandler(
         if (differing.Count > 0)
             throw new FogException(SchedulerErrors.QuoteDiffers(differing), differing.ToDictionary(f => f, _ => new[] { "Differs from what was quoted." }, StringComparer.Ordinal));
         var plan = quote.Content.Plans.FirstOrDefault(p => p.Names.Contains(kind)) ?? throw SchedulerErrors.QuoteWithoutPlan.On("quote_id");
-        return new AcceptedQuote(id, plan.PricePerTaskMicro, plan.P95Seconds);
+        return (new AcceptedQuote(id, plan.PricePerTaskMicro, plan.P95Seconds), quote.Content.Price ?? ParameterValues.Defaults.PriceOf(draft.Request.Tier));
     }
 
     private static IEnumerable<string> Notes(Job job)

@@ -1,8 +1,10 @@
 using FogCompute.Application.Common.Messaging;
 using FogCompute.Application.Scheduler.Events;
+using FogCompute.Application.Tokenomics.Contracts;
 using FogCompute.Application.Tokenomics.Staking;
 using FogCompute.Domain.Common;
 using FogCompute.Domain.Tokenomics;
+using FogCompute.Domain.Tokenomics.Parameters;
 
 namespace FogCompute.Application.Tokenomics;
 
@@ -10,7 +12,7 @@ namespace FogCompute.Application.Tokenomics;
 /// Settles each accepted task in the transaction that accepts it: one transfer per task, one update per hold and account, whatever the batch.
 /// A repeated acceptance changes nothing; a cost above what is left in the hold is cut and the shortfall recorded, so accepting never fails for it.
 /// </summary>
-internal sealed class OnTasksAccepted(ILedger ledger, IHolds holds, IStakes stakes) : IEventHandler<TasksAccepted>
+internal sealed class OnTasksAccepted(ILedger ledger, IHolds holds, IStakes stakes, IParameters parameters) : IEventHandler<TasksAccepted>
 {
     public async Task Handle(TasksAccepted notification, CancellationToken cancellationToken)
     {
@@ -19,6 +21,7 @@ internal sealed class OnTasksAccepted(ILedger ledger, IHolds holds, IStakes stak
         // The hold's lock serialises settlements of a job: what is on record afterwards is final, and so is what remains.
         var held = await holds.LockAsync(notification.Tasks.Select(t => t.Job).ToHashSet(), cancellationToken);
         var recorded = await ledger.FindAsync(notification.Tasks.Select(t => Settlement.KeyOf(t.Job, t.TaskIndex)).ToHashSet(), cancellationToken);
+        var shares = (await parameters.CurrentAsync(cancellationToken)).Shares();
         var settlements = new Dictionary<string, Transfer>(notification.Tasks.Count);
         var charged = new HashSet<Hold>();
         foreach (var task in notification.Tasks)
@@ -35,7 +38,7 @@ internal sealed class OnTasksAccepted(ILedger ledger, IHolds holds, IStakes stak
                     throw new FogException(TokenomicsErrors.KeyReused(key));
                 continue;
             }
-            settlements.Add(key, Settlement.Charge(hold, task.TaskIndex, task.CostMicro, payees, notification.At));
+            settlements.Add(key, Settlement.Charge(hold, task.TaskIndex, task.CostMicro, task.FormulaVersion, payees, shares, notification.At));
             charged.Add(hold);
         }
         if (settlements.Count == 0)

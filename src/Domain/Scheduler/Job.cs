@@ -105,7 +105,13 @@ public sealed class Job
     /// <summary>Whether it had; null: no quote, not ended, or ended before that without having completed, which tells nothing of the quote.</summary>
     public bool? WithinQuote { get; private set; }
 
-    /// <summary>Micro-credits for the whole job as quoted; the hold is each task's quote × 1.1, under a named quote its price to the micro-credit.</summary>
+    public long PriceCoreHourMicro { get; private set; }
+    public long PriceGibHourMicro { get; private set; }
+    public int PriceTierTenths { get; private set; }
+    public int HoldMarginBp { get; private set; }
+    public long FormulaVersion { get; private set; }
+
+    /// <summary>Micro-credits for the whole job as quoted; the hold is each task's quote × the margin, under a named quote its price to the micro-credit.</summary>
     public long QuoteMicro { get; private set; }
     public long HoldPerTaskMicro { get; private set; }
     public long ChargedMicro { get; private set; }
@@ -131,6 +137,9 @@ public sealed class Job
     public bool? SlaMet { get; private set; }
 
     public TierTerms Terms => TierTerms.Of(SlaTier).For(Deterministic, CheckpointPath is not null);
+
+    /// <summary>What it was quoted and held by, and is charged by, whatever the pool decides afterwards.</summary>
+    public PriceTerms Price => new(PriceCoreHourMicro, PriceGibHourMicro, PriceTierTenths, HoldMarginBp, FormulaVersion);
     public long HoldMicro => checked(HoldPerTaskMicro * TaskCount);
 
     /// <summary>Expected run time of one of its tasks: as measured once a few have succeeded, before that as the requester estimates.</summary>
@@ -147,17 +156,16 @@ public sealed class Job
 
     /// <summary>Validates against now, quotes and admits. The caller holds the funds in the same transaction or nothing happens.</summary>
     /// <param name="dependenciesLeft">How many of the jobs it depends on have not completed.</param>
+    /// <param name="price">In force now, or when the named quote was given.</param>
     /// <param name="quote">The quote that was named: its price is what is held, and nothing above it is ever charged.</param>
     /// <exception cref="FogException">Deadline passed; quote above max_price.</exception>
-    public static Job Submit(JobRequest request, int dependenciesLeft, DateTimeOffset now, AcceptedQuote? quote = null)
+    public static Job Submit(JobRequest request, int dependenciesLeft, DateTimeOffset now, PriceTerms price, AcceptedQuote? quote = null)
     {
         if (request.Deadline <= now)
             throw SchedulerErrors.DeadlinePassed.On("deadline");
         var needs = request.Needs;
         var terms = TierTerms.Of(request.Tier).For(request.Deterministic, request.CheckpointPath is not null);
-        // A wall limit beyond the estimate × 1.1 is quoted as what it may really cost, so that a hold always covers its charge.
-        var quoted = TimeSpan.FromSeconds(Math.Max(request.Estimate.TotalSeconds, request.Limits.WallSeconds / (double)Pricing.HoldMargin));
-        var perTask = quote?.PricePerTaskMicro ?? Pricing.Task(needs.CpuMillicores, needs.MemoryBytes, terms, quoted);
+        var perTask = quote?.PricePerTaskMicro ?? Pricing.Task(needs.CpuMillicores, needs.MemoryBytes, price, price.QuotedRun(request.Estimate, request.Limits.WallSeconds));
         var job = new Job
         {
             Id = JobId.New(now), AccountId = request.Account, Name = request.Name, State = JobState.Submitted, SlaTier = request.Tier,
@@ -169,7 +177,8 @@ public sealed class Job
             DiskLimitBytes = request.Limits.DiskBytes, OutputLimitBytes = request.Limits.OutputBytes, ProcessLimit = request.Limits.Processes,
             Specification = request.Specification, CheckpointPath = request.CheckpointPath, Deadline = request.Deadline, TaskCount = request.TaskCount,
             MaxConcurrent = request.MaxConcurrent, Materialised = Math.Min(request.TaskCount, Chunk), DependenciesLeft = dependenciesLeft,
-            QuoteMicro = checked(perTask * request.TaskCount), HoldPerTaskMicro = quote?.PricePerTaskMicro ?? Pricing.Hold(perTask), SubmittedAt = now,
+            QuoteMicro = checked(perTask * request.TaskCount), HoldPerTaskMicro = quote?.PricePerTaskMicro ?? price.Hold(perTask), SubmittedAt = now,
+            PriceCoreHourMicro = price.CoreHourMicro, PriceGibHourMicro = price.GibHourMicro, PriceTierTenths = price.TierTenths, HoldMarginBp = price.HoldMarginBp, FormulaVersion = price.FormulaVersion,
             Plan = request.Plan ?? terms.Plan, QuoteId = quote?.Id, QuotedP95At = quote is null ? null : QuotePlan.After(now, quote.P95Seconds),
         };
         if (request.MaxPriceMicro is { } cap && job.QuoteMicro > cap)

@@ -4,21 +4,20 @@ namespace FogCompute.Domain.Scheduler;
 
 public enum SlaTier { Bronze, Silver, Gold, Platinum }
 
-/// <summary>What a tier buys.</summary>
+/// <summary>What a tier buys. Its price, and how often results are audited, are parameters of the pool.</summary>
 /// <param name="Replicas">Replicas leased at first, on distinct devices.</param>
 /// <param name="Agree">Equal digests needed to accept.</param>
 /// <param name="MaxReplicas">Tie-break limit: without agreement among this many results the task fails.</param>
-/// <param name="AuditRate">Share of results re-executed on another device, 0–1.</param>
-/// <param name="PriceTenths">Price multiplier × 10 (integers keep money exact).</param>
+/// <param name="Audited">Whether some results are re-executed on another device. Tiers that compare replicas anyway are not audited on top.</param>
 /// <param name="QueueBound">Longest wait for the first start that still meets the tier.</param>
-public sealed record TierTerms(SlaTier Tier, int Replicas, int Agree, int MaxReplicas, double AuditRate, int PriceTenths, TimeSpan QueueBound, bool PreferDistinctOwners, bool AttestedOnly)
+public sealed record TierTerms(SlaTier Tier, int Replicas, int Agree, int MaxReplicas, bool Audited, TimeSpan QueueBound, bool PreferDistinctOwners, bool AttestedOnly)
 {
     public static readonly IReadOnlyDictionary<SlaTier, TierTerms> All = new Dictionary<SlaTier, TierTerms>
     {
-        [SlaTier.Bronze] = new(SlaTier.Bronze, 1, 1, 3, 0.02, 10, TimeSpan.FromMinutes(60), false, false),
-        [SlaTier.Silver] = new(SlaTier.Silver, 2, 2, 3, 0.02, 25, TimeSpan.FromMinutes(30), false, false),
-        [SlaTier.Gold] = new(SlaTier.Gold, 3, 2, 5, 0.05, 50, TimeSpan.FromMinutes(10), true, false),
-        [SlaTier.Platinum] = new(SlaTier.Platinum, 3, 3, 5, 0.05, 80, TimeSpan.FromMinutes(5), true, true),
+        [SlaTier.Bronze] = new(SlaTier.Bronze, 1, 1, 3, true, TimeSpan.FromMinutes(60), false, false),
+        [SlaTier.Silver] = new(SlaTier.Silver, 2, 2, 3, false, TimeSpan.FromMinutes(30), false, false),
+        [SlaTier.Gold] = new(SlaTier.Gold, 3, 2, 5, false, TimeSpan.FromMinutes(10), true, false),
+        [SlaTier.Platinum] = new(SlaTier.Platinum, 3, 3, 5, false, TimeSpan.FromMinutes(5), true, true),
     };
 
     public static TierTerms Of(SlaTier tier) => All[tier];
@@ -38,8 +37,8 @@ public sealed record TierTerms(SlaTier Tier, int Replicas, int Agree, int MaxRep
     /// of a whole run: with one replica nothing is audited. Several replicas always run whole.
     /// </param>
     public TierTerms For(bool deterministic, bool checkpointing = false) =>
-        !deterministic ? this with { Replicas = 1, Agree = 1, MaxReplicas = 1, AuditRate = 0 }
-        : checkpointing && TakesCheckpoints ? this with { AuditRate = 0 }
+        !deterministic ? this with { Replicas = 1, Agree = 1, MaxReplicas = 1, Audited = false }
+        : checkpointing && TakesCheckpoints ? this with { Audited = false }
         : this;
 
     /// <summary>Whether a checkpoint is taken over into the next run: only where one replica's result is taken as it is.</summary>

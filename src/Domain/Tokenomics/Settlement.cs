@@ -5,28 +5,33 @@ using FogCompute.Domain.Scheduler;
 
 namespace FogCompute.Domain.Tokenomics;
 
+/// <summary>How charges are divided from some moment on; shares in hundredths of a percent of the charge, together at most all of it.</summary>
+/// <param name="ProviderBp">To the owners of the agreeing devices.</param>
+/// <param name="BurnedBp">Burned. What is left are fees.</param>
+/// <param name="Version">Version of the pool's parameters that these are of.</param>
+public sealed record SettlementShares(int ProviderBp, int BurnedBp, long Version);
+
 /// <summary>
-/// How one charge is divided: the agreeing replicas share 97 % equally, the rest is the fee, of which 1 % of the charge (a third of 3 %) is burned.
+/// How one charge is divided: the agreeing replicas share the provider's part equally, a part is burned, the rest is the fee.
 /// Shares and the burned part round down; whatever rounding leaves goes to the fees, so neither requester nor provider gains by it.
 /// Always: <c>Share · payees + Fee + Burned = charge</c>.
 /// </summary>
 /// <param name="Share">Micro-credits to each payee.</param>
 public readonly record struct PaySplit(long Share, long Fee, long Burned)
 {
-    public const int ProviderPercent = 97;
-    public const int BurnedPercent = 1;
+    private const int Whole = 10_000;
 
-    public static PaySplit Of(long chargeMicro, int payees)
+    public static PaySplit Of(long chargeMicro, int payees, SettlementShares shares)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(chargeMicro);
         ArgumentOutOfRangeException.ThrowIfLessThan(payees, 1);
-        var share = Percent(chargeMicro, ProviderPercent) / payees;
-        var burned = Percent(chargeMicro, BurnedPercent);
+        var share = Part(chargeMicro, shares.ProviderBp) / payees;
+        var burned = Part(chargeMicro, shares.BurnedBp);
         return new PaySplit(share, chargeMicro - (share * payees) - burned, burned);
     }
 
-    // Splitting off the hundreds keeps every long in range.
-    private static long Percent(long amount, int percent) => (amount / 100 * percent) + (amount % 100 * percent / 100);
+    // Splitting off the ten-thousands keeps every long in range.
+    private static long Part(long amount, int basisPoints) => (amount / Whole * basisPoints) + (amount % Whole * basisPoints / Whole);
 }
 
 /// <summary>One agreeing replica: who is paid for which attempt on which device.</summary>
@@ -39,10 +44,14 @@ public sealed record SettlementPayee(
 /// <summary>Why a settlement has its amounts; kept as JSON text in the journal. All amounts in micro-credits.</summary>
 /// <param name="CostMicro">What the task cost by its metering.</param>
 /// <param name="ShortfallMicro">The part of the cost that the hold could not cover; nobody was paid it.</param>
+/// <param name="FormulaVersion">Version of the pool's parameters by which the cost was worked out; 0, also of settlements older than it: the defaults.</param>
+/// <param name="SharesVersion">Version by which the charge was divided, likewise.</param>
 public sealed record SettlementCause(
     [property: JsonPropertyName("cost")] long CostMicro,
     [property: JsonPropertyName("shortfall")] long ShortfallMicro,
-    [property: JsonPropertyName("payees")] IReadOnlyList<SettlementPayee> Payees)
+    [property: JsonPropertyName("payees")] IReadOnlyList<SettlementPayee> Payees,
+    [property: JsonPropertyName("formulaVersion")] long FormulaVersion = 0,
+    [property: JsonPropertyName("sharesVersion")] long SharesVersion = 0)
 {
     public string ToJson() => JsonSerializer.Serialize(this, CauseJson.Default.SettlementCause);
 
@@ -62,12 +71,14 @@ public static class Settlement
     /// Charges the hold and returns the balanced transfer: held −charge, payees their shares, fees, burned. A cost above what the hold has
     /// left is cut to that, and the missing part is on record as shortfall.
     /// </summary>
-    public static Transfer Charge(Hold hold, int taskIndex, long costMicro, IReadOnlyList<(AccountId Owner, string Device, AttemptId Attempt)> payees, DateTimeOffset at)
+    /// <param name="formulaVersion">By which the cost was worked out.</param>
+    public static Transfer Charge(
+        Hold hold, int taskIndex, long costMicro, long formulaVersion, IReadOnlyList<(AccountId Owner, string Device, AttemptId Attempt)> payees, SettlementShares shares, DateTimeOffset at)
     {
         var charged = hold.Charge(costMicro);
-        var split = PaySplit.Of(charged, payees.Count);
+        var split = PaySplit.Of(charged, payees.Count, shares);
         var cause = new SettlementCause(costMicro, costMicro - charged,
-            payees.Select(p => new SettlementPayee(p.Owner.Value, p.Device, p.Attempt.Value, split.Share)).ToArray());
+            payees.Select(p => new SettlementPayee(p.Owner.Value, p.Device, p.Attempt.Value, split.Share)).ToArray(), formulaVersion, shares.Version);
         var movements = new List<Posting>(payees.Count + 3)
         {
             new(LedgerAccount.Held(hold.Owner), -charged),
@@ -78,7 +89,7 @@ public static class Settlement
         return Transfer.Create(TransferKind.Settlement, KeyOf(hold.Job, taskIndex), movements, at, hold.Job, taskIndex, cause.ToJson());
     }
 
-    /// <summary>True when a repeated request asks for what is already on record: same cost, same replicas in any order.</summary>
+    /// <summary>True when a repeated request asks for what is already on record: same cost, same replicas in any order. By which shares it was divided then is settled, whatever they are now.</summary>
     public static bool IsRepeat(Transfer recorded, long costMicro, IReadOnlyList<(AccountId Owner, string Device, AttemptId Attempt)> payees)
     {
         if (recorded.Cause is null)

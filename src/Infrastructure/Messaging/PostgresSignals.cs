@@ -255,6 +255,8 @@ internal sealed partial class PostgresSignals(DatabaseHost host, NpgsqlDataSourc
     {
         private bool _disposed;
 
+        public bool IsSignalled => signalled.IsCompleted;
+
         public async Task<bool> WaitAsync(TimeSpan timeout, CancellationToken cancel)
         {
             if (signalled.IsCompleted)

@@ -218,9 +218,14 @@ internal sealed class JobQueue(FogDbContext db, SchedulerOptions options) : IJob
 
     private async Task<Dictionary<JobId, JobTerms>> TermsAsync(Guid[] jobs, CancellationToken cancel) =>
         (await db.QuerySqlAsync(
-            "SELECT id, sla_tier, deterministic, retries, cpu_millicores, memory_bytes, hold_per_task_micro, checkpoint_path IS NOT NULL FROM scheduler.jobs WHERE id = ANY ($1)",
+            """
+            SELECT id, sla_tier, deterministic, retries, cpu_millicores, memory_bytes, hold_per_task_micro, checkpoint_path IS NOT NULL,
+                price_core_hour_micro, price_gib_hour_micro, price_tier_tenths, hold_margin_bp, formula_version
+            FROM scheduler.jobs WHERE id = ANY ($1)
+            """,
             r => (Id: new JobId(r.GetGuid(0)), Terms: new JobTerms(
-                TierTerms.Of(Enum.Parse<SlaTier>(r.GetString(1))).For(r.GetBoolean(2), r.GetBoolean(7)), r.GetInt32(3), r.GetInt32(4), r.GetInt64(5), r.GetInt64(6))), cancel, jobs))
+                TierTerms.Of(Enum.Parse<SlaTier>(r.GetString(1))).For(r.GetBoolean(2), r.GetBoolean(7)),
+                new PriceTerms(r.GetInt64(8), r.GetInt64(9), r.GetInt32(10), r.GetInt32(11), r.GetInt64(12)), r.GetInt32(3), r.GetInt32(4), r.GetInt64(5), r.GetInt64(6))), cancel, jobs))
             .ToDictionary(x => x.Id, x => x.Terms);
 
     private async Task<List<Attempt>> AttemptsOfAsync(List<JobTask> tasks, CancellationToken cancel)

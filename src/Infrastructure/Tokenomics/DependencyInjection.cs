@@ -10,7 +10,8 @@ namespace FogCompute.Infrastructure.Tokenomics;
 public static class DependencyInjection
 {
     /// <summary>The ledger over PostgreSQL; all of it works inside the scope's <c>FogDbContext</c> and its transaction.</summary>
-    public static IServiceCollection AddTokenomics(this IServiceCollection services) => services
+    public static IServiceCollection AddTokenomics(this IServiceCollection services, FoundersParameters? founders = null) => services
+        .AddSingleton(founders ?? FoundersParameters.None)
         .AddScoped<ILedger, PostgresLedger>()
         .AddScoped<IHolds, PostgresHolds>()
         .AddScoped<IJobCharges, PostgresJobCharges>()
@@ -20,6 +21,12 @@ public static class DependencyInjection
         .AddScoped<IStakes, PostgresStakes>()
         .AddScoped<ISlashes, PostgresSlashes>()
         .AddScoped<IVotingPower, PostgresVotingPower>()
-        .AddScoped<IParameters, PostgresParameters>()
-        .AddScoped<IParameterBook, PostgresParameters>();
+        .AddSingleton<ParameterCache>()
+        .AddScoped<PostgresParameters>()
+        .AddScoped<IParameters>(provider => provider.GetRequiredService<PostgresParameters>())
+        .AddScoped<IParameterBook>(provider => provider.GetRequiredService<PostgresParameters>())
+        .AddScoped<IPoolOrigin>(provider => provider.GetRequiredService<PostgresParameters>())
+        .AddScoped<IRehearsals, PostgresRehearsals>()
+        .AddScoped<IRecordedDays, PostgresRehearsals>()
+        .AddScoped<IRehearsalSubjects, NoProposals>();
 }

@@ -61,7 +61,7 @@ public sealed class CheckpointTests
 
     [Test]
     public void A_job_that_may_resume_is_not_audited() =>
-        Assert.That(TierTerms.Of(SlaTier.Bronze).For(true, checkpointing: true), Is.EqualTo(TierTerms.Of(SlaTier.Bronze) with { AuditRate = 0 }));
+        Assert.That(TierTerms.Of(SlaTier.Bronze).For(true, checkpointing: true), Is.EqualTo(TierTerms.Of(SlaTier.Bronze) with { Audited = false }));
 
     [TestCase("short", 999)]
     [TestCase("same", 60_000)]

@@ -17,7 +17,8 @@ public sealed class JobTests
             Needs = new Requirements { CpuMillicores = 1000, MemoryBytes = 1L << 30, PayloadKind = "builtin" },
             Limits = new JobLimits(3600, 600, 3600, 600, 1L << 30, 1L << 30, 1L << 26, 256), Specification = "{}",
         };
-        return Job.Submit(change?.Invoke(request) ?? request, dependencies, Now, quote);
+        request = change?.Invoke(request) ?? request;
+        return Job.Submit(request, dependencies, Now, Prices.Of(request.Tier), quote);
     }
 
     /// <summary>Counters are written set-based by the database; here by the property's own setter.</summary>

@@ -19,7 +19,7 @@ public sealed class PricingTests
     [TestCase(SlaTier.Bronze, 10, 1, 1, 1)]                 // 0.29 micro-credits: the least there is
     [TestCase(SlaTier.Bronze, 1000, 1024, 0, 42)]           // counted from one second
     public void Prices_are_what_the_formula_says(SlaTier tier, int millicores, int mebibytes, int seconds, long expected) =>
-        Assert.That(Pricing.Task(millicores, mebibytes * MiB, TierTerms.Of(tier), TimeSpan.FromSeconds(seconds)), Is.EqualTo(expected));
+        Assert.That(Pricing.Task(millicores, mebibytes * MiB, Prices.Of(tier), TimeSpan.FromSeconds(seconds)), Is.EqualTo(expected));
 
     private static readonly Arbitrary<(int Millicores, long Memory, SlaTier Tier, long Ms)> Runs =
         (from cpu in Gen.Choose(10, 1_024_000)
@@ -29,7 +29,7 @@ public sealed class PricingTests
          select (cpu, memory * MiB, (SlaTier)tier, (long)ms)).ToArbitrary();
 
     private static long Price((int Millicores, long Memory, SlaTier Tier, long Ms) run) =>
-        Pricing.Task(run.Millicores, run.Memory, TierTerms.Of(run.Tier), TimeSpan.FromMilliseconds(run.Ms));
+        Pricing.Task(run.Millicores, run.Memory, Prices.Of(run.Tier), TimeSpan.FromMilliseconds(run.Ms));
 
     [Test]
     public void A_price_is_at_least_one_micro_credit_and_never_falls_when_more_is_asked() => Check.One(
@@ -47,7 +47,7 @@ public sealed class PricingTests
     [Test]
     public void A_hold_is_a_tenth_above_the_quote_rounded_up() => Check.One(
         Config.QuickThrowOnFailure.WithMaxTest(5000),
-        Prop.ForAll(Gen.Choose(1, int.MaxValue - 1).ToArbitrary(), quote => Pricing.Hold(quote) == ((long)quote * 11 + 9) / 10));
+        Prop.ForAll(Gen.Choose(1, int.MaxValue - 1).ToArbitrary(), quote => Prices.Of(SlaTier.Bronze).Hold(quote) == ((long)quote * 11 + 9) / 10));
 
     [Test]
     public void A_hold_covers_the_charge_of_any_run_within_the_wall_limit() => Check.One(
@@ -60,7 +60,7 @@ public sealed class PricingTests
                 Needs = r.Needs with { CpuMillicores = run.Millicores, MemoryBytes = run.Memory }, Limits = r.Limits with { WallSeconds = wall },
             });
             var ran = TimeSpan.FromMilliseconds(wall * (long)permille);
-            return Pricing.Task(run.Millicores, run.Memory, TierTerms.Of(run.Tier), ran) <= job.HoldPerTaskMicro;
+            return Pricing.Task(run.Millicores, run.Memory, Prices.Of(run.Tier), ran) <= job.HoldPerTaskMicro;
         }));
 
     [Test]

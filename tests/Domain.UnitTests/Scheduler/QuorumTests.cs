@@ -109,7 +109,7 @@ public sealed class QuorumTests
             Assert.That(world.Task.OpenSlots, Is.EqualTo(1));
             var accepted = (TaskOutcome.Accepted)world.Return("whatever");
             Assert.That(accepted.Verified, Is.False, "one result says nothing about its device");
-            Assert.That(world.Execution.Terms.Tier.AuditRate, Is.Zero);
+            Assert.That(world.Execution.Terms.Tier.Audited, Is.False);
         }
     }
 
@@ -218,12 +218,12 @@ public sealed class AuditPolicyTests
     [TestCase(0, 0, 0)]
     [TestCase(0, 1000, 0)]
     public void A_record_of_right_results_earns_fewer_audits_down_to_a_floor(double tierRate, int streak, double expected) =>
-        Assert.That(AuditPolicy.Rate(tierRate, streak), Is.EqualTo(expected).Within(1e-12));
+        Assert.That(Prices.Audits(tierRate).Rate(streak), Is.EqualTo(expected).Within(1e-12));
 
     [Test]
     public void A_longer_streak_never_raises_the_rate()
     {
         for (var streak = 0; streak < 1000; streak++)
-            Assert.That(AuditPolicy.Rate(0.05, streak + 1), Is.LessThanOrEqualTo(AuditPolicy.Rate(0.05, streak)));
+            Assert.That(Prices.Audits(0.05).Rate(streak + 1), Is.LessThanOrEqualTo(Prices.Audits(0.05).Rate(streak)));
     }
 }

@@ -94,7 +94,7 @@ public sealed class TaskExecutionProperties
             case 8:
                 return world.End(attempt, rest % 2 == 0 ? AttemptState.Evicted : AttemptState.Declined);
             default:
-                return world.Report(attempt, digest, wallMs: rest % 100_000, audit: rest % 5 == 0 && world.Execution.Terms.Tier.AuditRate > 0);
+                return world.Report(attempt, digest, wallMs: rest % 100_000, audit: rest % 5 == 0 && world.Execution.Terms.Tier.Audited);
         }
     }
 

@@ -17,7 +17,7 @@ internal sealed class TaskWorld
 
     public TaskWorld(SlaTier tier, bool deterministic = true, int retries = 3, long hold = long.MaxValue)
     {
-        var terms = new JobTerms(TierTerms.Of(tier).For(deterministic), retries, Millicores, Memory, hold);
+        var terms = new JobTerms(TierTerms.Of(tier).For(deterministic), Prices.Of(tier), retries, Millicores, Memory, hold);
         Execution = new TaskExecution(JobTask.Create(new JobId(Guid.CreateVersion7(Start)), 0, terms.Tier.Replicas, ready: true, Start), [], terms);
     }
 

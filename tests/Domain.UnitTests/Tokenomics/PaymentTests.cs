@@ -2,6 +2,7 @@ using FogCompute.Domain.Common;
 using FogCompute.Domain.Identity;
 using FogCompute.Domain.Scheduler;
 using FogCompute.Domain.Tokenomics;
+using FogCompute.Domain.Tokenomics.Parameters;
 using FsCheck;
 using FsCheck.Fluent;
 
@@ -12,6 +13,7 @@ public sealed class PaymentTests
     private static readonly DateTimeOffset At = new(2026, 3, 1, 12, 0, 0, TimeSpan.Zero);
     private static readonly AccountId Requester = new(Guid.Parse("00000000-0000-7000-8000-000000000001"));
     private static readonly JobId Job = new(Guid.Parse("00000000-0000-7000-8000-0000000000aa"));
+    private static readonly SettlementShares Shares = ParameterValues.Defaults.Shares();
 
     private static readonly Arbitrary<long> Charges =
         Gen.OneOf(Gen.Choose(0, 1000).Select(c => (long)c), Micro(999_999)).ToArbitrary();
@@ -29,7 +31,7 @@ public sealed class PaymentTests
     public void A_split_conserves_every_micro_credit_and_never_overpays() => Holds(
         Prop.ForAll(Charges, Gen.Choose(1, 9).ToArbitrary(), (charge, payees) =>
         {
-            var split = PaySplit.Of(charge, payees);
+            var split = PaySplit.Of(charge, payees, Shares);
             var conserved = (Int128)split.Share * payees + split.Fee + split.Burned == charge;
             var positive = split is { Share: >= 0, Fee: >= 0, Burned: >= 0 };
             var notOverpaid = (Int128)split.Share * payees * 100 <= (Int128)charge * 97 && (Int128)split.Burned * 100 <= charge;
@@ -42,7 +44,7 @@ public sealed class PaymentTests
         Prop.ForAll(Charges, Charges, Gen.NonEmptyListOf(Gen.Choose(0, 4)).ToArbitrary(), (held, cost, owners) =>
         {
             var hold = Hold.Open(Job, Requester, held, At);
-            var transfer = Settlement.Charge(hold, 3, cost, Payees(owners), At);
+            var transfer = Settlement.Charge(hold, 3, cost, 0, Payees(owners), Shares, At);
             var cause = SettlementCause.Parse(transfer.Cause!);
             var charged = Math.Min(held, cost);
             return transfer.Postings.Aggregate((Int128)0, (sum, p) => sum + p.Amount) == 0
@@ -68,7 +70,7 @@ public sealed class PaymentTests
     [Test]
     public void Pays_97_percent_and_burns_a_third_of_the_fee()
     {
-        var split = PaySplit.Of(1_000_000, 2);
+        var split = PaySplit.Of(1_000_000, 2, Shares);
         Assert.That(split, Is.EqualTo(new PaySplit(485_000, 20_000, 10_000)));
     }
 
@@ -76,12 +78,12 @@ public sealed class PaymentTests
     [TestCase(100L, 3, 32L, 3L, 1L)]
     [TestCase(99L, 1, 96L, 3L, 0L)]
     public void Rounding_goes_to_the_fees(long charge, int payees, long share, long fee, long burned) =>
-        Assert.That(PaySplit.Of(charge, payees), Is.EqualTo(new PaySplit(share, fee, burned)));
+        Assert.That(PaySplit.Of(charge, payees, Shares), Is.EqualTo(new PaySplit(share, fee, burned)));
 
     [Test]
     public void Replicas_of_one_owner_are_paid_in_one_posting()
     {
-        var transfer = Settlement.Charge(Hold.Open(Job, Requester, 10_000, At), 0, 1_000, Payees([1, 1, 2]), At);
+        var transfer = Settlement.Charge(Hold.Open(Job, Requester, 10_000, At), 0, 1_000, 0, Payees([1, 1, 2]), Shares, At);
         Assert.That(transfer.Postings, Does.Contain(new Posting(LedgerAccount.Available(Owner(1)), 646)).And.Contain(new Posting(LedgerAccount.Available(Owner(2)), 323)));
     }
 
@@ -89,22 +91,22 @@ public sealed class PaymentTests
     public void A_cost_above_the_hold_is_cut_and_the_shortfall_recorded()
     {
         var hold = Hold.Open(Job, Requester, 300, At);
-        var transfer = Settlement.Charge(hold, 0, 1_000, Payees([1]), At);
+        var transfer = Settlement.Charge(hold, 0, 1_000, 0, Payees([1]), Shares, At);
         Assert.That(SettlementCause.Parse(transfer.Cause!).ShortfallMicro, Is.EqualTo(700));
         Assert.That(hold.Remaining, Is.Zero);
-        var next = Settlement.Charge(hold, 1, 1_000, Payees([1]), At);
+        var next = Settlement.Charge(hold, 1, 1_000, 0, Payees([1]), Shares, At);
         Assert.That(next.Postings, Is.Empty);
         Assert.That(SettlementCause.Parse(next.Cause!).ShortfallMicro, Is.EqualTo(1_000));
     }
 
     [Test]
     public void A_settlement_without_payees_is_refused() =>
-        Assert.That(() => Settlement.Charge(Hold.Open(Job, Requester, 300, At), 0, 10, [], At), Throws.InstanceOf<ArgumentOutOfRangeException>());
+        Assert.That(() => Settlement.Charge(Hold.Open(Job, Requester, 300, At), 0, 10, 0, [], Shares, At), Throws.InstanceOf<ArgumentOutOfRangeException>());
 
     [Test]
     public void A_repeat_is_told_from_another_settlement()
     {
-        var recorded = Settlement.Charge(Hold.Open(Job, Requester, 300, At), 0, 1_000, Payees([1, 2]), At);
+        var recorded = Settlement.Charge(Hold.Open(Job, Requester, 300, At), 0, 1_000, 0, Payees([1, 2]), Shares, At);
         Assert.That(Settlement.IsRepeat(recorded, 1_000, Payees([1, 2]).Reverse().ToArray()), Is.True);
         Assert.That(Settlement.IsRepeat(recorded, 1_001, Payees([1, 2])), Is.False);
         Assert.That(Settlement.IsRepeat(recorded, 1_000, Payees([1, 3])), Is.False);

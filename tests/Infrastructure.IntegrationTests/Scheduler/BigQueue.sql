@@ -11,11 +11,12 @@ FROM generate_series(1, 5000) AS i;
 
 INSERT INTO scheduler.jobs (id, account_id, name, state, sla_tier, cpu_millicores, memory_bytes, gpus, isolation, network, payload_kind, labels, regions, excluded_devices, priority, retries,
     deterministic, privacy_level, estimate_ms, queue_seconds, stage_in_seconds, wall_seconds, stage_out_seconds, memory_limit_bytes, disk_limit_bytes, output_limit_bytes, process_limit,
-    specification, quote_micro, hold_per_task_micro, charged_micro, task_count, max_concurrent, materialised, tasks_succeeded, tasks_failed, tasks_cancelled, dependencies_left, submitted_at, run_ms, plan)
+    specification, quote_micro, hold_per_task_micro, charged_micro, task_count, max_concurrent, materialised, tasks_succeeded, tasks_failed, tasks_cancelled, dependencies_left, submitted_at, run_ms, plan,
+    price_core_hour_micro, price_gib_hour_micro, price_tier_tenths, hold_margin_bp, formula_version)
 SELECT ('00000000-0000-7000-8000-' || lpad(i::text, 12, '0'))::uuid, ('00000000-0000-0000-0000-' || lpad((CASE WHEN i <= 8000 THEN 1 ELSE 1 + i % 50 END)::text, 12, '0'))::uuid, 'job ' || i,
     CASE WHEN i > 10000 THEN 'Completed' WHEN i % 2 = 0 THEN 'Running' ELSE 'Admitted' END, 'Bronze', 1000, 1 << 20, 0, 'Process', 'None', 'builtin', '{}', '{}', '{}', 40 + i / 50 % 20, 3,
     true, 'public', 60000, 604800, 600, 600, 600, 1 << 20, 1 << 30, 1 << 20, 256, '{"payload":{"kind":"builtin","kernel":"noop"},"inputs":[],"outputs":[]}', 10, 11, 0,
-    CASE WHEN i > 10000 THEN 1 ELSE 11 END, NULL, CASE WHEN i > 10000 THEN 1 ELSE 11 END, CASE WHEN i > 10000 THEN 1 ELSE 0 END, 0, 0, 0, now() - i * interval '1 second', 0, 'Cheap'
+    CASE WHEN i > 10000 THEN 1 ELSE 11 END, NULL, CASE WHEN i > 10000 THEN 1 ELSE 11 END, CASE WHEN i > 10000 THEN 1 ELSE 0 END, 0, 0, 0, now() - i * interval '1 second', 0, 'Cheap', 100000, 50000, 10, 11000, 0
 FROM generate_series(1, 110000) AS i;
 
 INSERT INTO scheduler.tasks (job_id, index, state, open_slots, epoch, job_errors, device_losses, evictions, audited, eligible_at, cost_micro)

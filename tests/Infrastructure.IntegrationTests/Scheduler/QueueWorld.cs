@@ -6,9 +6,12 @@ using FogCompute.Application.Common.Security;
 using FogCompute.Application.Identity.Events;
 using FogCompute.Application.Scheduler;
 using FogCompute.Application.Scheduler.Contracts;
+using FogCompute.Application.Tokenomics.Parameters;
 using FogCompute.Domain.Identity;
 using FogCompute.Domain.Scheduler;
+using FogCompute.Domain.Tokenomics.Parameters;
 using FogCompute.Infrastructure.Artifacts;
+using FogCompute.Infrastructure.IntegrationTests.Tokenomics;
 using FogCompute.Infrastructure.Persistence;
 using FogCompute.Infrastructure.Scheduler;
 using FogCompute.Infrastructure.Tokenomics;
@@ -31,20 +34,34 @@ internal sealed class QueueWorld : IAsyncDisposable
     private readonly string _home = Directory.CreateTempSubdirectory("fog-queue-test-").FullName;
     private readonly ECDsa _key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
 
-    private QueueWorld(TestDatabase database, SchedulerOptions options, TimeProvider time)
+    private QueueWorld(TestDatabase database, SchedulerOptions options, TimeProvider time, Action<IServiceCollection>? adjust)
     {
         _database = database;
         Time = time;
         _services = database.BuildServices(
             // Audits are chosen by chance; a generator that never says so keeps counts exact.
-            s => s.AddScheduler(options).AddTokenomics().AddArtifacts(new ArtifactOptions(_home, 1 << 20)).AddScoped<Random, NeverAudits>(), time);
+            s =>
+            {
+                s.AddScheduler(options).AddTokenomics().AddArtifacts(new ArtifactOptions(_home, 1 << 20)).AddScoped<Random, NeverAudits>();
+                adjust?.Invoke(s);
+            },
+            time);
     }
 
     public TimeProvider Time { get; }
     public DateTimeOffset Now => Time.GetUtcNow();
 
-    public static async Task<QueueWorld> CreateAsync(SchedulerOptions? options = null, TimeProvider? time = null) =>
-        new(await TestDatabase.CreateAsync(), options ?? new SchedulerOptions(), time ?? TimeProvider.System);
+    public static async Task<QueueWorld> CreateAsync(SchedulerOptions? options = null, TimeProvider? time = null, Action<IServiceCollection>? adjust = null) =>
+        new(await TestDatabase.CreateAsync(), options ?? new SchedulerOptions(), time ?? TimeProvider.System, adjust);
+
+    /// <summary>Puts a value in force as the execution of a proposal does: set, commit, signal.</summary>
+    public Task SetAsync(ParameterDefinition parameter, long value) => _services.SetParameterAsync(parameter, value, Now);
+
+    public async Task<RehearsalAnswer?> LatestRehearsalAsync(string proposal)
+    {
+        await using var scope = _services.CreateAsyncScope();
+        return await scope.ServiceProvider.GetRequiredService<IRehearsals>().LatestAsync(proposal, CancellationToken.None);
+    }
 
     /// <summary>An account with what the faucet gives: 100 credits.</summary>
     public async Task<AccountId> AccountAsync()

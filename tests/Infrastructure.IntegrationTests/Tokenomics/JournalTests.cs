@@ -24,7 +24,7 @@ public sealed class JournalTests
         var job = await world.AdmitAsync(requester, 5_000_000);
         await world.SealAllAsync();
         await world.HappenAsync(new Application.Scheduler.Events.TasksAccepted(
-            [new(job, 0, requester, 1_000_000, [new(requester, "d", Domain.Scheduler.AttemptId.New(world.Now))])], world.Now));
+            [new(job, 0, requester, 1_000_000, 0, [new(requester, "d", Domain.Scheduler.AttemptId.New(world.Now))])], world.Now));
         await world.SealAllAsync();
         return await world.SendAsync(new ReconcileLedgerCommand());
     }

@@ -22,7 +22,7 @@ public sealed class LedgerTests
     public async Task TearDown() => await _world.DisposeAsync();
 
     private static AcceptedTask Task(JobId job, int index, AccountId requester, long cost, params AccountId[] owners) =>
-        new(job, index, requester, cost, owners.Select((o, i) => new Payee(o, $"device-{i}", new AttemptId(new Guid(index, (short)i, 7, new byte[8])))).ToArray());
+        new(job, index, requester, cost, 0, owners.Select((o, i) => new Payee(o, $"device-{i}", new AttemptId(new Guid(index, (short)i, 7, new byte[8])))).ToArray());
 
     private TasksAccepted Accepted(params AcceptedTask[] tasks) => new(tasks, _world.Now);
 

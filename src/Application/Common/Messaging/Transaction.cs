@@ -39,6 +39,9 @@ public interface ISignals
 
 public interface ISignalTicket : IDisposable
 {
+    /// <summary>Whether a signal came since the ticket was taken.</summary>
+    bool IsSignalled { get; }
+
     /// <summary>True when signalled, false when the timeout passed.</summary>
     Task<bool> WaitAsync(TimeSpan timeout, CancellationToken cancel);
 }
@@ -51,6 +54,9 @@ public static class Topics
 
     /// <summary>An array may need its next tasks written.</summary>
     public const string WriteTasks = "write_tasks";
+
+    /// <summary>A tunable of the pool has another value.</summary>
+    public const string Parameters = "parameters";
 
     /// <summary>A device has new leases or revocations.</summary>
     public static string Device(string deviceId) => "device:" + deviceId;

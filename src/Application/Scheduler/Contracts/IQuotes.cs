@@ -30,7 +30,8 @@ public sealed record StoredQuote(
     Guid Id, AccountId Account, IReadOnlyDictionary<string, string> Request, QuoteContent Content, DateTimeOffset CreatedAt, DateTimeOffset ExpiresAt, JobId? Job = null);
 
 /// <summary>What a quote says.</summary>
-public sealed record QuoteContent(int Tasks, int Replicas, IReadOnlyList<QuotePlan> Plans, IReadOnlyList<QuotePoint> Front, IReadOnlyList<WhyReason> Reasons, RunStatistics Runs);
+/// <param name="Price">What it was worked out by, and the job under it is charged by; null: given when prices were not tunable yet.</param>
+public sealed record QuoteContent(int Tasks, int Replicas, IReadOnlyList<QuotePlan> Plans, IReadOnlyList<QuotePoint> Front, IReadOnlyList<WhyReason> Reasons, RunStatistics Runs, PriceTerms? Price = null);
 
 /// <param name="Finished">Jobs under a quote that tell how well it was kept: completed ones, and those that were not when their p95 came.</param>
 /// <param name="WithinP95">Of these, jobs that completed within the quoted p95.</param>

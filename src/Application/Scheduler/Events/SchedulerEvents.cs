@@ -18,8 +18,9 @@ public sealed record TasksAccepted(IReadOnlyList<AcceptedTask> Tasks, DateTimeOf
 }
 
 /// <param name="CostMicro">What the requester pays for this task, ≥ 1 micro-credit.</param>
+/// <param name="FormulaVersion">Version of the pool's parameters by which that was worked out.</param>
 /// <param name="Payees">The agreeing replicas; they share the pay equally.</param>
-public sealed record AcceptedTask(JobId Job, int TaskIndex, AccountId Requester, long CostMicro, IReadOnlyList<Payee> Payees);
+public sealed record AcceptedTask(JobId Job, int TaskIndex, AccountId Requester, long CostMicro, long FormulaVersion, IReadOnlyList<Payee> Payees);
 
 /// <summary>Who ran an agreeing replica.</summary>
 public sealed record Payee(AccountId Owner, string DeviceId, AttemptId Attempt);

@@ -200,7 +200,7 @@ internal sealed class FinishSimulation
         private void Finish()
         {
             // An audit is one more run somewhere.
-            if (_problem.Terms is { Replicas: 1, AuditRate: > 0 and var rate } && _model.Devices.Count > 1 && random.NextUnit() < rate)
+            if (_problem is { Terms.Replicas: 1, AuditRate: > 0 and var rate } && _model.Devices.Count > 1 && random.NextUnit() < rate)
                 Wait(0);
             else
                 _unfinished--;

@@ -55,7 +55,7 @@ internal sealed class PlanModel : IEvolutionProblem<int>
         var within = Math.Max(LeastSuccess, RunModel.WithinProbability(wall, median, runs.Spread));
         // A run that is lost was half done on average; one that reaches the wall limit took all of it.
         var runsPerResult = (1 + (1 / stays - 1) / 2) / within;
-        var perHour = (double)Pricing.PerHour(problem.Needs.CpuMillicores, problem.Needs.MemoryBytes, problem.Terms);
+        var perHour = (double)Pricing.PerHour(problem.Needs.CpuMillicores, problem.Needs.MemoryBytes, problem.Price);
         var task = new PlacementTask { Key = default, Needs = problem.Needs, Spread = runs.Spread, Deadline = problem.Deadline, WallLimit = problem.WallLimit };
         return new PlanDevice(
             device, room, wait, median, (expected + runs.OverheadSeconds) * runsPerResult, Math.Min(wall, median * Math.Exp(Z95 * runs.Spread)),

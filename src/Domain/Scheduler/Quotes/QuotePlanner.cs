@@ -155,8 +155,8 @@ public static class QuotePlanner
         var (needs, fluid) = (problem.Needs, model.FluidSeconds(genes));
         var used = Enumerable.Range(0, genes.Length).Where(i => genes[i] > 0).ToList();
         var cap = used.Max(i => model.Devices[i].ChargedSeconds);
-        var price = Pricing.Task(needs.CpuMillicores, needs.MemoryBytes, problem.Terms, TimeSpan.FromSeconds(cap));
-        var perHour = (double)Pricing.PerHour(needs.CpuMillicores, needs.MemoryBytes, problem.Terms);
+        var price = Pricing.Task(needs.CpuMillicores, needs.MemoryBytes, problem.Price, TimeSpan.FromSeconds(cap));
+        var perHour = (double)Pricing.PerHour(needs.CpuMillicores, needs.MemoryBytes, problem.Price);
         var (charge, shares) = (0.0, 0.0);
         foreach (var i in used)
         {

@@ -7,8 +7,12 @@ public sealed record QuoteProblem
 {
     public required Requirements Needs { get; init; }
 
-    /// <summary>Replicas, audits and price factor.</summary>
+    /// <summary>Replicas and how they are compared.</summary>
     public required TierTerms Terms { get; init; }
+    public required PriceTerms Price { get; init; }
+
+    /// <summary>Share of results that are executed once more on another device, 0–1.</summary>
+    public double AuditRate { get; init; }
     public required int TaskCount { get; init; }
 
     /// <summary>Most tasks that run at once; null: any number.</summary>

@@ -34,14 +34,14 @@ public static class Agreement
 }
 
 /// <summary>
-/// Which accepted-at-once results are re-executed elsewhere first. A device with ≥ 10 consecutive verified results earns a lower rate: 1/streak, never
-/// above its tier's rate, floor 0.5 % (adaptive replication, after BOINC).
+/// Which accepted-at-once results are re-executed elsewhere first. A device with enough consecutive verified results earns a lower rate: 1/streak, never
+/// above the tier's rate nor below the floor (adaptive replication, after BOINC).
 /// </summary>
-public static class AuditPolicy
+/// <param name="TierRate">Share of a tier's results, 0–1; 0: none of anybody's.</param>
+/// <param name="StreakNeeded">Verified results in a row from which on a device is audited less.</param>
+/// <param name="Floor">Least share of a proven device's results, 0–1; where the tier's rate is lower, that.</param>
+public sealed record AuditPolicy(double TierRate, int StreakNeeded, double Floor)
 {
-    public const int StreakNeeded = 10;
-    public const double Floor = 0.005;
-
-    public static double Rate(double tierRate, int verifiedStreak) =>
-        tierRate <= 0 || verifiedStreak < StreakNeeded ? tierRate : Math.Max(Floor, Math.Min(tierRate, 1.0 / verifiedStreak));
+    public double Rate(int verifiedStreak) =>
+        TierRate <= 0 || verifiedStreak < StreakNeeded ? TierRate : Math.Min(TierRate, Math.Max(Floor, 1.0 / verifiedStreak));
 }

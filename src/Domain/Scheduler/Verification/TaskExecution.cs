@@ -20,9 +20,9 @@ public abstract record TaskOutcome
 }
 
 /// <summary>What the execution of a task needs to know of its job.</summary>
-public sealed record JobTerms(TierTerms Tier, int Retries, int CpuMillicores, long MemoryBytes, long HoldPerTaskMicro)
+public sealed record JobTerms(TierTerms Tier, PriceTerms Price, int Retries, int CpuMillicores, long MemoryBytes, long HoldPerTaskMicro)
 {
-    public static JobTerms Of(Job job) => new(job.Terms, job.Retries, job.CpuMillicores, job.MemoryBytes, job.HoldPerTaskMicro);
+    public static JobTerms Of(Job job) => new(job.Terms, job.Price, job.Retries, job.CpuMillicores, job.MemoryBytes, job.HoldPerTaskMicro);
 }
 
 /// <summary>
@@ -196,9 +196,9 @@ public sealed class TaskExecution(JobTask task, List<Attempt> attempts, JobTerms
         foreach (var loser in losers)
             Close(loser, AttemptState.Rejected, "digest_mismatch", now);
         var cut = CutShort("not_needed", now);
-        // The charge is metered: mean measured wall time of the agreeing replicas at the tier's price, never above the task's hold.
+        // The charge is metered: mean measured wall time of the agreeing replicas at the job's price, never above the task's hold.
         var wall = TimeSpan.FromMilliseconds(winners.Average(a => (double)a.WallMs));
-        var cost = Math.Min(Terms.HoldPerTaskMicro, Pricing.Task(Terms.CpuMillicores, Terms.MemoryBytes, Terms.Tier, wall));
+        var cost = Math.Min(Terms.HoldPerTaskMicro, Pricing.Task(Terms.CpuMillicores, Terms.MemoryBytes, Terms.Price, wall));
         Task.Succeed(digest, cost, now);
         return new TaskOutcome.Accepted(cost, wall, winners, losers, cut, Verified: agree > 1);
     }

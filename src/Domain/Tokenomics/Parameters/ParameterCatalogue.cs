@@ -4,7 +4,7 @@ namespace FogCompute.Domain.Tokenomics.Parameters;
 
 /// <summary>
 /// Every tunable of pricing, tiers, audits, settlement, staking, slashing and governance, with the bounds a proposal must keep. What is not here is not
-/// tunable: what a tier is (replicas, agreement), the supply, and how genesis divided it.
+/// tunable: what a tier is (replicas, agreement; only bronze is audited, the others compare every result), the supply, and how genesis divided it.
 /// </summary>
 public static class ParameterCatalogue
 {
@@ -21,9 +21,6 @@ public static class ParameterCatalogue
     public static readonly ParameterDefinition PlatinumPrice = new("tiers.platinum_price_tenths", Tenths, 80, 1, 1_000, "Price multiplier of the platinum tier.");
 
     public static readonly ParameterDefinition BronzeAudit = new("audits.bronze_bp", BasisPoints, 200, 0, 10_000, "Share of bronze results that are executed again on another device.");
-    public static readonly ParameterDefinition SilverAudit = new("audits.silver_bp", BasisPoints, 200, 0, 10_000, "Share of silver results that are executed again on another device.");
-    public static readonly ParameterDefinition GoldAudit = new("audits.gold_bp", BasisPoints, 500, 0, 10_000, "Share of gold results that are executed again on another device.");
-    public static readonly ParameterDefinition PlatinumAudit = new("audits.platinum_bp", BasisPoints, 500, 0, 10_000, "Share of platinum results that are executed again on another device.");
     public static readonly ParameterDefinition AuditStreak = new("audits.streak_count", Count, 10, 1, 1_000, "Verified results in a row after which a device is audited less.");
     public static readonly ParameterDefinition AuditFloor = new("audits.floor_bp", BasisPoints, 50, 1, 10_000, "Least share of a proven device's results that is executed again.");
 
@@ -57,7 +54,7 @@ public static class ParameterCatalogue
     /// <summary>All of them, grouped, in the order people read them.</summary>
     public static readonly IReadOnlyList<ParameterDefinition> All =
     [
-        CoreHour, GibHour, HoldMargin, BronzePrice, SilverPrice, GoldPrice, PlatinumPrice, BronzeAudit, SilverAudit, GoldAudit, PlatinumAudit, AuditStreak, AuditFloor,
+        CoreHour, GibHour, HoldMargin, BronzePrice, SilverPrice, GoldPrice, PlatinumPrice, BronzeAudit, AuditStreak, AuditFloor,
         ProviderShare, BurnedShare, MinimumStake, StakeLock, Unbonding, StakeYield, WrongResultSlash, EquivocationSlash, HarmedShare, AppealTime,
         ProposalThreshold, VotingDelay, VotingPeriod, Quorum, Approval, LateQuorumExtension, Timelock, Grace, OpenProposals, TreasuryLimit, Preemption, Speculation,
     ];

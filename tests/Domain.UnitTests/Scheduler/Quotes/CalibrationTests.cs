@@ -33,7 +33,7 @@ public sealed class CalibrationTests
     [TestCaseSource(nameof(Worlds))]
     public void Nine_jobs_in_ten_end_within_the_quoted_time(QuoteProblem problem)
     {
-        foreach (var plan in QuotePlanner.Plan(problem with { Terms = problem.Terms with { AuditRate = 0 } }, TimeProvider.System).Plans)
+        foreach (var plan in QuotePlanner.Plan(problem with { AuditRate = 0 }, TimeProvider.System).Plans)
         {
             var random = new Random(20260302);
             var jobs = problem.TaskCount > 1_000 ? Jobs / 6 : Jobs;

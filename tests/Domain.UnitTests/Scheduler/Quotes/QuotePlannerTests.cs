@@ -3,6 +3,7 @@ using FogCompute.Domain.IdleCompute;
 using FogCompute.Domain.Scheduler;
 using FogCompute.Domain.Scheduler.Placement;
 using FogCompute.Domain.Scheduler.Quotes;
+using FogCompute.Domain.Tokenomics.Parameters;
 
 namespace FogCompute.Domain.UnitTests.Scheduler.Quotes;
 
@@ -26,7 +27,7 @@ public sealed class QuotePlannerTests
 
     internal static QuoteProblem Problem(IReadOnlyList<PlacementDevice> devices, int tasks = 100, SlaTier tier = SlaTier.Bronze) => new()
     {
-        Needs = new Requirements { CpuMillicores = 1000, MemoryBytes = GiB, PayloadKind = "builtin" }, Terms = TierTerms.Of(tier), TaskCount = tasks, Estimate = TimeSpan.FromMinutes(5),
+        Needs = new Requirements { CpuMillicores = 1000, MemoryBytes = GiB, PayloadKind = "builtin" }, Terms = TierTerms.Of(tier), Price = Prices.Of(tier), AuditRate = ParameterValues.Defaults.AuditsOf(TierTerms.Of(tier)).TierRate, TaskCount = tasks, Estimate = TimeSpan.FromMinutes(5),
         Runs = Measured, WallLimit = TimeSpan.FromMinutes(20), Retries = 3, QueueLimit = TimeSpan.FromDays(7), Devices = devices, LossDetection = TimeSpan.FromSeconds(90), Now = Now, Seed = 7,
     };
 
@@ -171,9 +172,9 @@ public sealed class QuotePlannerTests
     public void The_price_covers_what_the_wall_limit_allows_and_no_more()
     {
         var wide = Plan(Problem([Device("pc-1")], 1) with { Runs = RunStatistics.Prior, WallLimit = TimeSpan.FromMinutes(5.5) }).Plans.Single();
-        Assert.That(wide.PriceMicro, Is.EqualTo(Pricing.Task(1000, GiB, TierTerms.Of(SlaTier.Bronze), TimeSpan.FromMinutes(5.5))));
+        Assert.That(wide.PriceMicro, Is.EqualTo(Pricing.Task(1000, GiB, Prices.Of(SlaTier.Bronze), TimeSpan.FromMinutes(5.5))));
         var narrow = Plan(Problem([Device("pc-1")], 1)).Plans.Single();
-        Assert.That(narrow.PriceMicro, Is.LessThan(Pricing.Task(1000, GiB, TierTerms.Of(SlaTier.Bronze), TimeSpan.FromMinutes(7))).And.GreaterThan(Pricing.Task(1000, GiB, TierTerms.Of(SlaTier.Bronze), TimeSpan.FromMinutes(6))));
+        Assert.That(narrow.PriceMicro, Is.LessThan(Pricing.Task(1000, GiB, Prices.Of(SlaTier.Bronze), TimeSpan.FromMinutes(7))).And.GreaterThan(Pricing.Task(1000, GiB, Prices.Of(SlaTier.Bronze), TimeSpan.FromMinutes(6))));
     }
 
     [Test]
