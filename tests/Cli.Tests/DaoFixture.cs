@@ -27,8 +27,12 @@ internal abstract class DaoFixture : CliFixture
         """;
 
     protected const string Rehearsal = """
-        {"days":7,"from":"2199-01-01T00:00:00Z","prices":{"bronze":{"before":0.1,"after":0.08},"gold":{"before":0.5,"after":0.4}},
-         "earnings":[{"device":"ada","before":{"credits":2,"tasks":5},"after":{"credits":1.5,"tasks":5}},{"device":"bob","before":{"credits":0},"after":{"credits":0.000001}}]}
+        {"parameter":"pricing.core_hour_micro","currentValue":90000,"proposedValue":80000,"at":"2199-01-01T00:00:00Z","days":7,"recorded":2.5,
+         "before":{"charged":2.5,"fees":0.05},"after":{"charged":2,"fees":0.04},
+         "tiers":[{"tier":"gold","tasks":3,"priceBefore":0.5,"priceAfter":0.4,"priceChangePercent":-20,"chargedBefore":2.5,"chargedAfter":2}],
+         "devices":[{"deviceId":"ada","before":2,"after":2},{"deviceId":"bob","before":0,"after":0.000001}],
+         "waiting":{"tasks":3,"before":{"meanWaitSeconds":1.5,"audits":2},"after":{"meanWaitSeconds":3,"audits":2} },
+         "noWaiting":null,"assumptions":["Owners and requesters act as they did.","Runs take as long."]}
         """;
 
     protected void GiveAnswers() => Plane

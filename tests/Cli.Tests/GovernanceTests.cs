@@ -77,7 +77,8 @@ internal sealed class GovernanceTests : DaoFixture
         Assert.That(ran.Out, Does.Contain("  Line one.\n  Line two.\n"));
         Assert.That(ran.Out, Does.Contain("""  [{"type":"set_parameter","name":"pricing.core_hour_micro","value":80000}]"""), "to the letter");
         Assert.That(ran.Out, Does.Contain("2199-01-01 00:00:00Z  pending: proposed").And.Contain("2199-01-02 00:00:00Z  active\n"));
-        Assert.That(ran.Out, Does.Contain("Rehearsal:").And.Match(@"prices, bronze +0\.1 +0\.08 +-0\.02 \(-20 %\)"));
+        Assert.That(ran.Out, Does.Contain("Rehearsal:").And.Match(@"tiers, gold, price +0\.5 +0\.4 +-0\.1 \(-20 %\)"));
+        Assert.That(ran.Out, Does.Contain("60 % of for + against needed"));
     }
 
     [Test]
@@ -86,9 +87,9 @@ internal sealed class GovernanceTests : DaoFixture
         GiveAnswers();
         var ran = await RunAsync("proposals", "rehearse", First, "--days", "14");
         Assert.That(Plane.Requests.Single().Query, Is.EqualTo("?days=14"));
-        Assert.That(ran.Out, Does.Contain("days: 7").And.Contain("from: 2199-01-01 00:00:00Z"));
-        Assert.That(ran.Out, Does.Match(@"prices, gold +0\.5 +0\.4 +-0\.1 \(-20 %\)").And.Match(@"earnings, ada, credits +2 +1\.5 +-0\.5 \(-25 %\)"));
-        Assert.That(ran.Out, Does.Match(@"earnings, ada, tasks +5 +5 +0").And.Match(@"earnings, bob, credits +0 +0\.000001 +\+0\.000001 *\n"));
+        Assert.That(ran.Out, Does.Contain("days: 7\n").And.Contain("at: 2199-01-01 00:00:00Z").And.Contain("assumptions:\n  - Owners and requesters act as they did.\n  - Runs take as long.\n"));
+        Assert.That(ran.Out, Does.Match(@"\n +charged +2\.5 +2 +-0\.5 \(-20 %\)").And.Match(@"tiers, gold, price +0\.5 +0\.4 +-0\.1 \(-20 %\)").And.Match(@"tiers, gold, charged +2\.5 +2 "));
+        Assert.That(ran.Out, Does.Match(@"devices, ada +2 +2 +0 *\n").And.Match(@"devices, bob +0 +0\.000001 +\+0\.000001 *\n").And.Match(@"waiting, mean wait seconds +1\.5 +3 +\+1\.5 \(\+100 %\)"));
     }
 
     [Test]

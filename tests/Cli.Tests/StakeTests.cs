@@ -16,6 +16,9 @@ internal sealed class StakeTests : DaoFixture
         Assert.That(Sent("unstake").ToJsonString(), Is.EqualTo("""{"amount":1.000001}"""));
         var claim = await RunAsync("claim");
         Assert.That(claim.Out, Does.Contain("Claimed 3.000000 credits; 83.000000 are available."));
+        Assert.That(Plane.Requests.Select(r => r.IdempotencyKey), Is.Unique.And.All.Not.Empty);
+        await RunAsync("claim", "--idempotency-key", "mine");
+        Assert.That(Plane.Requests.Last().IdempotencyKey, Is.EqualTo("mine"));
         Assert.That(new[] { stake.ExitCode, unstake.ExitCode, claim.ExitCode }, Is.All.Zero);
     }
 

@@ -15,11 +15,11 @@ internal sealed class StatementTests : DaoFixture
                   "verification":"2 of 2 agreed","formulaVersion":4,"cost":0.0003,"shortfall":0,"proposalId":null,"slashId":null} }
         """;
 
-    private static string Page(string lines, string next, string opening = "100", string closing = "99.000123") =>
+    private static string Page(string lines, string next, string opening = """{"total":100,"available":100,"held":0}""", string closing = """{"total":99.000123,"available":98.000123,"held":1}""") =>
         $$"""{"address":"{{Me}}","from":"2026-01-01T00:00:00Z","to":"2026-02-01T00:00:00Z","opening":{{opening}},"closing":{{closing}},"lines":[{{lines}}],"next":{{next}} }""";
 
     private void GiveStatement() => Plane
-        .On("GET", Root + "statement", Page(Settled, "\"c1\"", closing: "null"))
+        .On("GET", Root + "statement", Page(Settled, "\"c1\"").Replace("2026-02-01T00:00:00Z", "2026-01-20T00:00:00Z"))
         .On("GET", Root + "statement", Page("""{"at":"2026-01-03T00:00:00Z","transfer":8,"kind":"stake","account":"available","amount":-1,"balanceAfter":99.000123,"cause":null}""", "null"));
 
     [Test]
@@ -30,9 +30,10 @@ internal sealed class StatementTests : DaoFixture
         Assert.That(ran.ExitCode, Is.Zero, ran.Error);
         Assert.That(Plane.Requests.Select(r => Uri.UnescapeDataString(r.Query)), Is.EqualTo(new[]
         {
-            "?from=2026-01-01T00:00:00Z&to=2026-02-01T00:00:00Z&limit=1000", "?from=2026-01-01T00:00:00Z&to=2026-02-01T00:00:00Z&limit=1000&cursor=c1",
-        }), "a day as the end is in it");
-        Assert.That(ran.Out, Does.Contain($"Statement of {Me}, 2026-01-01 00:00:00Z to 2026-02-01 00:00:00Z").And.Contain("Opening: 100.000000 credits").And.Contain("Closing: 99.000123 credits, after 2 lines"));
+            "?from=2026-01-01T00:00:00Z&to=2026-02-01T00:00:00Z&limit=1000", "?from=2026-01-01T00:00:00Z&limit=1000&to=2026-01-20T00:00:00Z&cursor=c1",
+        }), "a day as the end is in it; the other pages end where the first one says");
+        Assert.That(ran.Out, Does.Contain($"Statement of {Me}, 2026-01-01 00:00:00Z to 2026-01-20 00:00:00Z").And.Contain("Opening: 100.000000 total, 100.000000 available, 0.000000 held"));
+        Assert.That(ran.Out, Does.Contain("Closing: 99.000123 total, 98.000123 available, 1.000000 held, after 2 lines"));
         Assert.That(ran.Out, Does.Match($@"2026-01-02 03:04:05Z +available +\+0\.000123 +100\.000123 +settlement: task 3 of job {JobId} on ada \(score 812\.5\), "
             + @"1\.92 s × \(2 cores \+ 0\.5 GiB\) at silver × 2\.5, 2 of 2 agreed, cost 0\.000300, prices of version 4"));
         Assert.That(ran.Out, Does.Match(@"available +-1\.000000 +99\.000123 +stake *\n"));
@@ -53,22 +54,24 @@ internal sealed class StatementTests : DaoFixture
         GiveStatement();
         var ran = await RunAsync("statement", "--json");
         Assert.That(ran.Json["lines"]!.AsArray(), Has.Count.EqualTo(2));
-        Assert.That(((decimal?)ran.Json["opening"], (decimal?)ran.Json["closing"], ran.Json["next"]), Is.EqualTo((100m, 99.000123m, (JsonNode?)null)));
+        Assert.That(((decimal?)ran.Json["opening"]!["total"], (decimal?)ran.Json["closing"]!["total"], ran.Json["next"]), Is.EqualTo((100m, 99.000123m, (JsonNode?)null)));
     }
 
     [TestCase("""{"kind":"faucet_grant","cause":null}""", "faucet grant")]
     [TestCase("""{"kind":"settlement","cause":{"jobId":"j","taskIndex":0,"deviceId":"ada","seconds":1,"cores":1,"memoryGib":0.25,"tier":"bronze","multiplier":1,"cost":0.000010,"shortfall":0.000004} }""",
         "settlement: task 0 of job j on ada, 1 s × (1 core + 0.25 GiB) at bronze × 1, cost 0.000010, of which the hold did not cover 0.000004")]
+    [TestCase("""{"kind":"settlement","cause":{"jobId":"j","taskIndex":0,"deviceId":null,"replicas":[{"deviceId":"ada"},{"deviceId":"bob"}],"cost":1} }""", "settlement: task 0 of job j on ada, bob, cost 1.000000")]
+    [TestCase("""{"kind":"slash","cause":{"deviceId":null,"reason":"wrong_result","slashId":"s"} }""", "slash: wrong result, slash s")]
     [TestCase("""{"kind":"hold","cause":{"jobId":"j"} }""", "hold: job j")]
     [TestCase("""{"kind":"slash","cause":{"jobId":"j","taskIndex":2,"deviceId":"bob","slashId":"s"} }""", "slash: task 2 of job j on bob, slash s")]
     [TestCase("""{"kind":"treasury_grant","cause":{"proposalId":"p"} }""", "treasury grant: proposal p")]
     public void Puts_a_cause_into_words(string line, string words) => Assert.That(StatementCommand.Why(JsonNode.Parse(line)!), Is.EqualTo(words));
 
     [Test]
-    public async Task Names_the_parts_of_a_balance_where_the_server_divides_it()
+    public async Task Tells_of_an_account_from_its_beginning()
     {
-        Plane.On("GET", Root + "statement", Page("", "null", """{"available":1,"held":0.5}""", """{"available":1.5,"held":0}"""));
-        Assert.That((await RunAsync("statement")).Out, Does.Contain("Opening: 1.000000 available, 0.500000 held").And.Contain("Closing: 1.500000 available, 0.000000 held, after 0 lines"));
+        Plane.On("GET", Root + "statement", Page("", "null", "0", "1.5").Replace("\"from\":\"2026-01-01T00:00:00Z\"", "\"from\":null"));
+        Assert.That((await RunAsync("statement")).Out, Does.Contain("the beginning to 2026-02-01").And.Contain("Opening: 0.000000 credits").And.Contain("Closing: 1.500000 credits, after 0 lines"));
     }
 
     [Test]
@@ -111,23 +114,37 @@ internal sealed class StatementTests : DaoFixture
     [Test]
     public async Task Lists_checkpoints_without_their_proofs()
     {
-        Plane.On("GET", Root + "checkpoints", """{"checkpoints":[{"day":"2026-01-31","block":9,"headHash":"abcd","signedText":"t","signature":"SIGNATURE","publicKey":"KEY"}]}""");
+        Plane.On("GET", Root + "checkpoints", """{"checkpoints":[{"day":"2026-01-31","block":9,"headHash":"abcd","signedText":"t","signature":"SIGNATURE","publicKey":"KEY"}],"next":"2026-01-31"}""")
+            .On("GET", Root + "checkpoints", """{"checkpoints":[{"day":"2026-01-30","block":8,"headHash":"ef01","signedText":"t","signature":"SIGNATURE","publicKey":"KEY"}],"next":null}""");
         var ran = await RunAsync("ledger", "checkpoints");
-        Assert.That(ran.Out, Does.Match(@"day +block +head hash").And.Match(@"2026-01-31 +9 +abcd").And.Not.Contain("SIGNATURE"));
+        Assert.That(ran.Out, Does.Match(@"day +block +head hash").And.Match(@"2026-01-31 +9 +abcd").And.Match(@"2026-01-30 +8 +ef01").And.Not.Contain("SIGNATURE"));
+        Assert.That(Plane.Requests.Select(r => r.Query), Is.EqualTo(new[] { "", "?before=2026-01-31" }));
     }
 
-    private static (string Checkpoint, string Key) Signed(string text, string? shown = null)
+    private static (string Checkpoint, string Key) Signed(string text, string? shown = null, bool der = false)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var signature = Convert.ToBase64String(key.SignData(Encoding.UTF8.GetBytes(text), HashAlgorithmName.SHA256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation));
+        var signature = Convert.ToBase64String(key.SignData(Encoding.UTF8.GetBytes(text), HashAlgorithmName.SHA256, der ? DSASignatureFormat.Rfc3279DerSequence : DSASignatureFormat.IeeeP1363FixedFieldConcatenation));
         var publicKey = Convert.ToBase64String(key.ExportSubjectPublicKeyInfo());
-        return (new JsonObject { ["day"] = "2026-01-31", ["signedText"] = shown ?? text, ["signature"] = signature, ["publicKey"] = publicKey }.ToJsonString(), publicKey);
+        return (new JsonObject
+        {
+            ["day"] = "2026-01-31", [der ? "signed" : "signedText"] = shown ?? text, ["signature"] = signature, ["publicKey"] = der ? key.ExportSubjectPublicKeyInfoPem() : publicKey,
+        }.ToJsonString(), publicKey);
     }
 
     [Test]
-    public async Task Verifies_a_day_with_the_key_that_comes_with_it_and_says_that_it_did()
+    public async Task Refuses_a_checkpoint_of_another_day()
     {
-        var (checkpoint, key) = Signed("fog checkpoint\nday 2026-01-31\nhead äöü\n");
+        Plane.On("GET", Root + "checkpoints/2026-01-31", Signed("day 2026-01-30").Checkpoint);
+        var ran = await RunAsync("ledger", "verify", "2026-01-31");
+        Assert.That(ran.ExitCode, Is.EqualTo(1));
+        Assert.That(ran.Error, Does.Contain("is not of 2026-01-31"));
+    }
+
+    [TestCase(false), TestCase(true)]
+    public async Task Verifies_a_day_with_the_key_that_comes_with_it_and_says_that_it_did(bool der)
+    {
+        var (checkpoint, key) = Signed("fog checkpoint\nday 2026-01-31\nhead äöü\n", der: der);
         Plane.On("GET", Root + "checkpoints/2026-01-31", checkpoint);
         var ran = await RunAsync("ledger", "verify", "2026-01-31");
         Assert.That(ran.ExitCode, Is.Zero, ran.Error);

@@ -50,13 +50,15 @@ public sealed class FogServer : IDisposable
     /// <summary>All pages of a list; each but the last names the next one's cursor in <c>next</c>.</summary>
     /// <param name="path">With its query, without a cursor.</param>
     /// <param name="cancel">Ends the reading.</param>
-    public async Task<List<JsonNode>> PagesAsync(string path, CancellationToken cancel)
+    /// <param name="field">Query field that takes the cursor.</param>
+    /// <param name="first">Cursor of the first page to read; null: from the beginning.</param>
+    public async Task<List<JsonNode>> PagesAsync(string path, CancellationToken cancel, string field = "cursor", string? first = null)
     {
         var pages = new List<JsonNode>();
-        string? cursor = null;
+        var cursor = first;
         do
         {
-            var page = await GetAsync(cursor is null ? path : $"{path}{(path.Contains('?', StringComparison.Ordinal) ? '&' : '?')}cursor={Uri.EscapeDataString(cursor)}", cancel);
+            var page = await GetAsync(cursor is null ? path : $"{path}{(path.Contains('?', StringComparison.Ordinal) ? '&' : '?')}{field}={Uri.EscapeDataString(cursor)}", cancel);
             pages.Add(page);
             cursor = page.Text("next");
         }

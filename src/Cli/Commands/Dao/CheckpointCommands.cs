@@ -12,17 +12,16 @@ namespace FogCompute.Cli.Commands.Dao;
 /// <summary><c>fog ledger checkpoints</c> and <c>fog ledger verify</c>: what the pool signs about its ledger each day, and whether it did.</summary>
 internal static class CheckpointCommands
 {
-    private static readonly string[] Proof = ["signedText", "signature", "publicKey"];
+    private static readonly string[] Proof = ["signedText", "signed", "signature", "publicKey"];
 
     public static FogCommand List(GlobalOptions globals)
     {
         var command = new FogCommand("checkpoints", "List the daily signed checkpoints of the ledger.", "fog ledger checkpoints");
         return command.Runs(globals, async invocation =>
         {
-            var answer = await invocation.Server.GetAsync(Tokenomics.Root + "checkpoints", invocation.Cancel);
+            var checkpoints = (await invocation.Server.PagesAsync(Tokenomics.Root + "checkpoints", invocation.Cancel, "before")).SelectMany(p => p.Items("checkpoints")).ToList();
             var terminal = invocation.Terminal;
-            terminal.DocumentIfJson(answer);
-            var checkpoints = answer.Items("checkpoints").ToList();
+            terminal.DocumentIfJson(new JsonObject { ["checkpoints"] = new JsonArray([.. checkpoints.Select(c => c.DeepClone())]) });
             if (checkpoints.Count == 0)
             {
                 terminal.Line("No checkpoints yet; one is made each day.");
@@ -50,17 +49,20 @@ internal static class CheckpointCommands
     public static FogCommand Verify(GlobalOptions globals)
     {
         var what = new Argument<string>("checkpoint") { Description = "Day (2026-01-31), or a file with a checkpoint that was kept" };
-        var key = new Option<string?>("--key") { Description = "Public key you already have, base64 or a file with it (default: the one that comes with the checkpoint)", HelpName = "KEY" };
+        var key = new Option<string?>("--key") { Description = "Public key you already have, PEM or base64, or a file with it (default: the one that comes with the checkpoint)", HelpName = "KEY" };
         var command = new FogCommand("verify", "Check the signature of a checkpoint on this machine.", "fog ledger verify 2026-01-31", "fog ledger verify kept.json --key pool.key") { what, key };
         return command.Runs(globals, async invocation =>
         {
             var given = invocation.Get(what);
-            var checkpoint = DateOnly.TryParseExact(given, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out _)
+            var isDay = DateOnly.TryParseExact(given, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out _);
+            var checkpoint = isDay
                 ? await invocation.Server.GetAsync($"{Tokenomics.Root}checkpoints/{given}", invocation.Cancel)
                 : await ReadFileAsync(invocation, given);
             var pinned = invocation.Get(key) is { } k ? await KeyTextAsync(invocation, k) : null;
-            var signed = Required(checkpoint, "signedText");
+            var signed = checkpoint.Text("signed") ?? Required(checkpoint, "signedText");
             var fingerprint = Check(signed, Required(checkpoint, "signature"), pinned ?? Required(checkpoint, "publicKey"));
+            if (isDay && !signed.Contains(given, StringComparison.Ordinal))
+                throw new CliException(ExitCodes.Error, $"What was signed is not of {given}.", "Do not rely on this checkpoint; get it from a second source and compare.");
             var terminal = invocation.Terminal;
             if (terminal.Json)
             {
@@ -82,22 +84,26 @@ internal static class CheckpointCommands
 
     /// <summary>Checks ECDSA P-256 over SHA-256 of the text's UTF-8; returns the key's fingerprint. Throws when the signature does not fit.</summary>
     /// <param name="text">What was signed, to the letter.</param>
-    /// <param name="signature">Base64, IEEE P1363 form.</param>
-    /// <param name="key">Base64, SubjectPublicKeyInfo.</param>
+    /// <param name="signature">Base64; IEEE P1363 form, which has 64 bytes, or DER, which has more.</param>
+    /// <param name="key">SubjectPublicKeyInfo, PEM or base64.</param>
     private static string Check(string text, string signature, string key)
     {
-        var keyBytes = Base64(key, "public key");
         using var ecdsa = ECDsa.Create();
         try
         {
-            ecdsa.ImportSubjectPublicKeyInfo(keyBytes, out _);
+            if (key.Contains("-----BEGIN", StringComparison.Ordinal))
+                ecdsa.ImportFromPem(key);
+            else
+                ecdsa.ImportSubjectPublicKeyInfo(Base64(key, "public key"), out _);
         }
-        catch (CryptographicException)
+        catch (Exception error) when (error is CryptographicException or ArgumentException)
         {
-            throw new CliException(ExitCodes.Error, "The public key is none: it must be a P-256 SubjectPublicKeyInfo in base64.", "Get it again: fog ledger checkpoints --json");
+            throw new CliException(ExitCodes.Error, "The public key is none: it must be a P-256 SubjectPublicKeyInfo, PEM or base64.", "Get it again: fog ledger checkpoints --json");
         }
-        var fingerprint = Convert.ToHexStringLower(SHA256.HashData(keyBytes));
-        return ecdsa.VerifyData(Encoding.UTF8.GetBytes(text), Base64(signature, "signature"), HashAlgorithmName.SHA256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation)
+        var fingerprint = Convert.ToHexStringLower(SHA256.HashData(ecdsa.ExportSubjectPublicKeyInfo()));
+        var bytes = Base64(signature, "signature");
+        return ecdsa.VerifyData(Encoding.UTF8.GetBytes(text), bytes, HashAlgorithmName.SHA256,
+            bytes.Length == 64 ? DSASignatureFormat.IeeeP1363FixedFieldConcatenation : DSASignatureFormat.Rfc3279DerSequence)
             ? fingerprint
             : throw new CliException(ExitCodes.Error, "The signature does NOT fit: the text was changed, or another key signed it.",
                 "Do not rely on this checkpoint; get it from a second source and compare.", [$"key SHA-256 {fingerprint}"]);

@@ -106,7 +106,7 @@ internal static class ProposalCommands
         {
             var answer = await invocation.Server.PostAsync($"{Route(await WholeIdAsync(invocation, invocation.Get(id)))}/cancel", new JsonObject { ["reason"] = invocation.Get(reason) }, invocation.Cancel);
             invocation.Terminal.DocumentIfJson(answer);
-            invocation.Terminal.Line($"Proposal {answer.Text("id")} is {Tokenomics.Words(answer.Text("status"))}{(answer.Text("reason") is { } why ? $": {why}" : "")}");
+            invocation.Terminal.Line($"Proposal {answer.Text("id")} is {Tokenomics.Words(answer.Text("status"))}{(Reason(answer) is { } why ? $": {why}" : "")}");
             return ExitCodes.Ok;
         });
     }
@@ -173,7 +173,7 @@ internal static class ProposalCommands
         Row("Proposal", p.Text("id"));
         Row("Title", p.Text("title"));
         table.AddRow(new Text("State"), StateCell(p));
-        Row("Reason", p.Text("reason"));
+        Row("Why", Reason(p));
         Row("Proposer", p.Text("proposer"));
         Row("Created", Humane.Instant(p.Instant("createdAt")));
         Row("Snapshot", p.Instant("snapshotAt") is { } snapshot ? Humane.Until(snapshot, now) : null);
@@ -183,7 +183,7 @@ internal static class ProposalCommands
         Row("", $"for {Humane.Amount(p.Credits("votesFor"))}, against {Humane.Amount(p.Credits("votesAgainst"))}, abstained {Humane.Amount(p.Credits("votesAbstain"))}"
             + (p.Integer("ballots") is { } ballots ? $"; {Humane.Plural(ballots, "ballot")}" : ""));
         Row("Quorum", Quorum(p));
-        Row("Approval", p.Text("approval"));
+        Row("Approval", p.Number("approval") is { } share ? $"{Humane.Percent(share)} of for + against needed" : null);
         Row("Does", ActionText(p.At("action")));
         Row("Actions' hash", p.Text("actionsHash"));
         terminal.Table(table);
@@ -253,6 +253,9 @@ internal static class ProposalCommands
             return "reached";
         return p.Credits("quorum") is { } needed ? $"{Humane.Amount((p.Credits("votesFor") ?? 0) + (p.Credits("votesAbstain") ?? 0))} of {Humane.Amount(needed)}" : "–";
     }
+
+    /// <summary>Why it ended without being executed: the sentence where there is one, else the code.</summary>
+    private static string? Reason(JsonNode p) => p.Text("why") ?? p.Text("reason");
 
     private static Text StateCell(JsonNode p) => new(Tokenomics.Words(p.Text("status")), new Style(foreground: p.Text("status") switch
     {

@@ -6,16 +6,24 @@ using Spectre.Console;
 namespace FogCompute.Cli.Commands.Dao;
 
 /// <summary>
-/// A rehearsal's figures before and after, whichever the server gives: every object with <c>before</c> and <c>after</c> becomes a row (or, where those
-/// hold several figures, a row each), named by the way to it. The rest is printed as it is.
+/// A rehearsal's figures before and after, whichever the server gives: <c>before</c> and <c>after</c> (or <c>priceBefore</c> and <c>priceAfter</c>) become
+/// a row, or a row each where they hold several figures, named by the way to it. The rest is printed as it is.
 /// </summary>
 internal static class RehearsalTable
 {
+    private const string Before = "before", After = "after";
+
     public static void Print(Terminal terminal, JsonNode rehearsal)
     {
         var rows = Rows(rehearsal, "").ToList();
-        foreach (var (name, value) in rehearsal.Members().Where(m => m.Value is JsonValue))
+        foreach (var (name, value) in rehearsal.Members().Where(m => m.Value is JsonValue && m.Key is not (Before or After)))
             terminal.Line($"{Tokenomics.Words(name)}: {Figure(rehearsal, name, value)}");
+        foreach (var (name, list) in rehearsal.Members().Where(m => m.Value is JsonArray { Count: > 0 } texts && texts.All(t => t is JsonValue)))
+        {
+            terminal.Line($"{Tokenomics.Words(name)}:");
+            foreach (var text in list.Items())
+                terminal.Line($"  - {text.Text()}");
+        }
         if (rows.Count == 0)
         {
             terminal.Line("The rehearsal shows no difference that could be tabled.");
@@ -37,10 +45,14 @@ internal static class RehearsalTable
     {
         switch (node)
         {
-            case JsonObject o when o.ContainsKey("before") && o.ContainsKey("after"):
-                return Pairs(path, o["before"], o["after"]);
             case JsonObject o:
-                return o.SelectMany(m => Rows(m.Value, Join(path, Tokenomics.Words(m.Key))));
+                return o.SelectMany(m => m.Key switch
+                {
+                    Before => Pairs(path, m.Value, o[After]),
+                    After => [],
+                    _ when Stem(m.Key, "Before") is { } stem => Pairs(Join(path, Tokenomics.Words(stem)), m.Value, o[stem + "After"]),
+                    _ => Rows(m.Value, Join(path, Tokenomics.Words(m.Key))),
+                });
             case JsonArray list:
                 return list.SelectMany((item, i) => Rows(item, Join(path, Name(item) ?? (i + 1).ToString(CultureInfo.InvariantCulture))));
             default:
@@ -56,7 +68,9 @@ internal static class RehearsalTable
     /// <summary>What an element of a list is called: its first text.</summary>
     private static string? Name(JsonNode? item) => item.Members().Select(m => m.Value).FirstOrDefault(v => v is JsonValue && v.GetValueKind() == System.Text.Json.JsonValueKind.String).Text();
 
-    private static string Join(string path, string name) => path.Length == 0 ? name : $"{path}, {name}";
+    private static string? Stem(string name, string ending) => name.Length > ending.Length && name.EndsWith(ending, StringComparison.Ordinal) ? name[..^ending.Length] : null;
+
+    private static string Join(string path, string name) => path.Length == 0 || name.Length == 0 ? path + name : $"{path}, {name}";
 
     private static string? Figure(JsonNode rehearsal, string name, JsonNode? value) =>
         name is "at" or "from" or "to" || name.EndsWith("At", StringComparison.Ordinal) ? Humane.Instant(rehearsal.Instant(name)) : value.Text();

@@ -10,6 +10,7 @@ internal static class SlashCommands
     public static FogCommand Create(GlobalOptions globals)
     {
         var address = Tokenomics.Address();
+        address.Description += "; '*': everybody's";
         var command = new FogCommand("slashes", "Show what was cut from your stake, why, and until when you may appeal.", "fog slashes", "fog slashes appeal 0198c7a2-5d5e-7c1e-9d0a-00000000c001 'my memory was faulty, here is the log'")
         {
             address, Appeal(globals), Decide(globals),
@@ -76,6 +77,8 @@ internal static class SlashCommands
         if (slash.Text("appeal") is { } appeal)
             terminal.Line($"  appeal: {appeal}");
         if (slash.Text("decision") is { } decision)
-            terminal.Line($"  decided {Humane.Instant(slash.Instant("decidedAt"))}: {decision}");
+            terminal.Line($"  decided {Humane.Instant(slash.Instant("decidedAt"))}{(slash.Text("decidedBy") is { } by ? $" by {by}" : "")}: {decision}");
+        if (slash.Text("evidence") is { } evidence)
+            terminal.Line($"  evidence: {evidence}");
     }
 }

@@ -1,3 +1,4 @@
+using System.CommandLine;
 using System.Text.Json.Nodes;
 using FogCompute.Cli.Output;
 using Spectre.Console;
@@ -9,11 +10,11 @@ internal static class StakeCommands
 {
     public static FogCommand Stake(GlobalOptions globals)
     {
-        var amount = Tokenomics.Amount("Credits to stake");
-        var command = new FogCommand("stake", "Stake credits: they earn interest and vote, and are locked for a time.", "fog stake 12.5") { amount };
+        var (amount, key) = (Tokenomics.Amount("Credits to stake"), Tokenomics.Key());
+        var command = new FogCommand("stake", "Stake credits: they earn interest and vote, and are locked for a time.", "fog stake 12.5") { amount, key };
         return command.Runs(globals, async invocation =>
         {
-            var answer = await invocation.Server.PostAsync(Tokenomics.Root + "stake", new JsonObject { ["amount"] = invocation.Get(amount) }, invocation.Cancel);
+            var answer = await invocation.Server.PostAsync(Tokenomics.Root + "stake", new JsonObject { ["amount"] = invocation.Get(amount) }, invocation.Cancel, KeyOf(invocation, key));
             var terminal = invocation.Terminal;
             terminal.DocumentIfJson(answer);
             terminal.Line($"Staked {Humane.Amount(answer.Credits("stakedAmount"))} credits, locked until {Humane.Until(answer.Instant("lockedUntil"), invocation.Host.Time.GetUtcNow())}; "
@@ -25,11 +26,11 @@ internal static class StakeCommands
 
     public static FogCommand Unstake(GlobalOptions globals)
     {
-        var amount = Tokenomics.Amount("Credits to take out of the stake");
-        var command = new FogCommand("unstake", "Take credits out of the stake; they can be claimed when the unbonding time is over.", "fog unstake 12.5") { amount };
+        var (amount, key) = (Tokenomics.Amount("Credits to take out of the stake"), Tokenomics.Key());
+        var command = new FogCommand("unstake", "Take credits out of the stake; they can be claimed when the unbonding time is over.", "fog unstake 12.5") { amount, key };
         return command.Runs(globals, async invocation =>
         {
-            var answer = await invocation.Server.PostAsync(Tokenomics.Root + "unstake", new JsonObject { ["amount"] = invocation.Get(amount) }, invocation.Cancel);
+            var answer = await invocation.Server.PostAsync(Tokenomics.Root + "unstake", new JsonObject { ["amount"] = invocation.Get(amount) }, invocation.Cancel, KeyOf(invocation, key));
             var terminal = invocation.Terminal;
             terminal.DocumentIfJson(answer);
             terminal.Line($"Unstaked {Humane.Amount(answer.Credits("unstakedAmount"))} credits, which can be claimed from {Humane.Until(answer.Instant("availableAt"), invocation.Host.Time.GetUtcNow())}; "
@@ -41,10 +42,11 @@ internal static class StakeCommands
 
     public static FogCommand Claim(GlobalOptions globals)
     {
-        var command = new FogCommand("claim", "Get back what was unstaked and has waited long enough.", "fog claim");
+        var key = Tokenomics.Key();
+        var command = new FogCommand("claim", "Get back what was unstaked and has waited long enough.", "fog claim") { key };
         return command.Runs(globals, async invocation =>
         {
-            var answer = await invocation.Server.PostAsync(Tokenomics.Root + "claim", new JsonObject(), invocation.Cancel);
+            var answer = await invocation.Server.PostAsync(Tokenomics.Root + "claim", new JsonObject(), invocation.Cancel, KeyOf(invocation, key));
             invocation.Terminal.DocumentIfJson(answer);
             invocation.Terminal.Line($"Claimed {Humane.Amount(answer.Credits("claimedAmount"))} credits; {Humane.Amount(answer.Credits("balance"))} are available.");
             return ExitCodes.Ok;
@@ -81,6 +83,8 @@ internal static class StakeCommands
             return ExitCodes.Ok;
         });
     }
+
+    private static string KeyOf(Invocation invocation, Option<string?> key) => invocation.Get(key) ?? Guid.NewGuid().ToString("N");
 
     private static void Print(Terminal terminal, JsonNode stakes, DateTimeOffset now)
     {

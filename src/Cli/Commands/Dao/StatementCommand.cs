@@ -33,28 +33,28 @@ internal static class StatementCommand
                 terminal.Line($"Wrote {file} ({Humane.Bytes(bytes)}).");
                 return ExitCodes.Ok;
             }
-            var statement = Whole(await invocation.Server.PagesAsync(Tokenomics.Path("statement", [.. fields, ("limit", "1000")]), invocation.Cancel));
+            var statement = await WholeAsync(invocation, [.. fields, ("limit", "1000")]);
             terminal.DocumentIfJson(statement);
             Print(terminal, statement);
             return ExitCodes.Ok;
         });
     }
 
-    /// <summary>All pages as one answer: from the first one's opening to the last one's closing.</summary>
-    private static JsonNode Whole(List<JsonNode> pages)
+    /// <summary>All pages as one answer: from the first one's opening to its closing. The first one says where it ends, so that the others end there too.</summary>
+    private static async Task<JsonNode> WholeAsync(Invocation invocation, IReadOnlyList<(string Name, string? Value)> fields)
     {
-        if (pages is [var only])
-            return only;
-        var whole = pages[0].DeepClone();
-        whole["lines"] = new JsonArray([.. pages.SelectMany(p => p.Items("lines")).Select(l => l.DeepClone())]);
-        whole["closing"] = pages[^1].At("closing")?.DeepClone();
+        var whole = await invocation.Server.GetAsync(Tokenomics.Path("statement", fields), invocation.Cancel);
+        if (whole.Text("next") is not { } next)
+            return whole;
+        var rest = await invocation.Server.PagesAsync(Tokenomics.Path("statement", [.. fields.Where(f => f.Name != "to"), ("to", whole.Text("to"))]), invocation.Cancel, first: next);
+        whole["lines"] = new JsonArray([.. rest.Prepend(whole).SelectMany(p => p.Items("lines")).Select(l => l.DeepClone())]);
         whole["next"] = null;
         return whole;
     }
 
     private static void Print(Terminal terminal, JsonNode statement)
     {
-        terminal.Line($"Statement of {statement.Text("address")}, {Humane.Instant(statement.Instant("from"))} to {Humane.Instant(statement.Instant("to"))}");
+        terminal.Line($"Statement of {statement.Text("address")}, {(statement.Instant("from") is { } from ? Humane.Instant(from) : "the beginning")} to {Humane.Instant(statement.Instant("to"))}");
         terminal.Line($"Opening: {Balance(statement.At("opening"))}");
         var lines = statement.Items("lines").ToList();
         if (lines.Count > 0)
@@ -97,7 +97,8 @@ internal static class StatementCommand
         if (cause.Text("jobId") is { } job)
         {
             var task = cause.Text("taskIndex") is { } index ? $"task {index} of job {job}" : $"job {job}";
-            var device = cause.Text("deviceId") is { } id ? $" on {id}{(cause.Text("deviceScore") is { } score ? $" (score {score})" : "")}" : "";
+            var device = cause.Text("deviceId") is { } id ? $" on {id}{(cause.Text("deviceScore") is { } score ? $" (score {score})" : "")}"
+                : cause.Items("replicas").Select(r => r.Text("deviceId")).ToList() is { Count: > 0 } devices ? $" on {string.Join(", ", devices)}" : "";
             parts.Add(task + device);
         }
         if (cause.Number("seconds") is { } seconds)
@@ -112,6 +113,8 @@ internal static class StatementCommand
             parts.Add($"cost {Humane.Amount(cost)}{(cause.Credits("shortfall") is > 0 and var missing ? $", of which the hold did not cover {Humane.Amount(missing)}" : "")}");
         if (cause.Text("formulaVersion") is { } version)
             parts.Add($"prices of version {version}");
+        if (cause.Text("reason") is { } reason)
+            parts.Add(Tokenomics.Words(reason));
         if (cause.Text("proposalId") is { } proposal)
             parts.Add($"proposal {proposal}");
         if (cause.Text("slashId") is { } slash)

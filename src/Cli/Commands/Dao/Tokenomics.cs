@@ -28,6 +28,9 @@ internal static class Tokenomics
     /// <summary>Whose figures to read; own ones by default.</summary>
     public static Option<string?> Address() => new("--address") { Description = "Of this account (default: your own; another's only for operators)", HelpName = "ADDRESS" };
 
+    /// <summary>Under one key it happens once, however often it is sent.</summary>
+    public static Option<string?> Key() => new("--idempotency-key") { Description = "The same key never moves twice (default: a new one)", HelpName = "KEY" };
+
     /// <summary>A UTC day or an instant.</summary>
     /// <param name="name">Of the option.</param>
     /// <param name="description">What it limits.</param>
