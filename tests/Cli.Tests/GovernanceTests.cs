@@ -127,7 +127,7 @@ internal sealed class GovernanceTests : DaoFixture
     public async Task A_whole_id_is_not_looked_up_first()
     {
         GiveAnswers();
-        await RunAsync("proposals", "cancel", First, "superseded");
+        await RunAsync("proposals", "cancel", First.ToUpperInvariant(), "superseded");
         Assert.That(Plane.Requests.Single().Path, Is.EqualTo($"{Root}proposals/{First}/cancel"));
         Assert.That((string?)Plane.Requests.Single().Body!["reason"], Is.EqualTo("superseded"));
     }

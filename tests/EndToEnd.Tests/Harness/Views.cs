@@ -102,3 +102,11 @@ internal sealed record DifferenceView(string Check, string Subject, string Expec
 internal sealed record LedgerView(IReadOnlyList<LedgerLineView> Entries, string? Next);
 
 internal sealed record LedgerLineView(string Kind, decimal Amount, string Account, Guid? JobId, int? TaskIndex);
+
+internal sealed record ProposedView(bool Success, string ProposalId);
+
+internal sealed record ProposalView(string Id, string Status, string? Reason, decimal VotesFor, decimal VotesAgainst, decimal VotesAbstain);
+
+internal sealed record BallotView(bool Success, string ProposalId, string Vote, decimal Power);
+
+internal sealed record ParameterView(string Name, long Value, long Default, string? Proposal);

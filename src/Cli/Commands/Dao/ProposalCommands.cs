@@ -42,8 +42,8 @@ internal static class ProposalCommands
     /// <summary>The whole id. Asks the server only when a part was given.</summary>
     public static async Task<string> WholeIdAsync(Invocation invocation, string given)
     {
-        if (given.Length == WholeId || Guid.TryParseExact(given, "D", out _))
-            return given;
+        if (given.Length == WholeId)
+            return given.ToLowerInvariant();
         var found = (await invocation.Server.PagesAsync(Tokenomics.Path("proposals", ("limit", "100")), invocation.Cancel)).SelectMany(p => p.Items("proposals"))
             .Where(p => p.Text("id")?.StartsWith(given, StringComparison.OrdinalIgnoreCase) == true).ToList();
         return found switch
