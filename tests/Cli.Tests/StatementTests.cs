@@ -15,7 +15,7 @@ internal sealed class StatementTests : DaoFixture
                   "verification":"2 of 2 agreed","formulaVersion":4,"cost":0.0003,"shortfall":0,"proposalId":null,"slashId":null} }
         """;
 
-    private static string Page(string lines, string next, string opening = """{"total":100,"available":100,"held":0}""", string closing = """{"total":99.000123,"available":98.000123,"held":1}""") =>
+    private static string Page(string lines, string next, string opening = """{"total":100,"available":100,"held":0}""", string closing = """{"total":99.000123,"available":99.000123,"held":0}""") =>
         $$"""{"address":"{{Me}}","from":"2026-01-01T00:00:00Z","to":"2026-02-01T00:00:00Z","opening":{{opening}},"closing":{{closing}},"lines":[{{lines}}],"next":{{next}} }""";
 
     private void GiveStatement() => Plane
@@ -33,10 +33,20 @@ internal sealed class StatementTests : DaoFixture
             "?from=2026-01-01T00:00:00Z&to=2026-02-01T00:00:00Z&limit=1000", "?from=2026-01-01T00:00:00Z&limit=1000&to=2026-01-20T00:00:00Z&cursor=c1",
         }), "a day as the end is in it; the other pages end where the first one says");
         Assert.That(ran.Out, Does.Contain($"Statement of {Me}, 2026-01-01 00:00:00Z to 2026-01-20 00:00:00Z").And.Contain("Opening: 100.000000 total, 100.000000 available, 0.000000 held"));
-        Assert.That(ran.Out, Does.Contain("Closing: 99.000123 total, 98.000123 available, 1.000000 held, after 2 lines"));
+        Assert.That(ran.Out, Does.Contain("Closing: 99.000123 total, 99.000123 available, 0.000000 held, after 2 lines\nIt adds up, account by account."));
         Assert.That(ran.Out, Does.Match($@"2026-01-02 03:04:05Z +available +\+0\.000123 +100\.000123 +settlement: task 3 of job {JobId} on ada \(score 812\.5\), "
             + @"1\.92 s × \(2 cores \+ 0\.5 GiB\) at silver × 2\.5, 2 of 2 agreed, cost 0\.000300, prices of version 4"));
         Assert.That(ran.Out, Does.Match(@"available +-1\.000000 +99\.000123 +stake *\n"));
+    }
+
+    [Test]
+    public async Task Ends_with_1_and_names_the_account_when_a_statement_does_not_add_up()
+    {
+        Plane.On("GET", Root + "statement", Page(Settled, "null", closing: """{"total":100.000123,"available":100,"held":0.000123}"""));
+        var ran = await RunAsync("statement");
+        Assert.That(ran.ExitCode, Is.EqualTo(1));
+        Assert.That(ran.Out, Does.Contain("It does NOT add up.\n  available: opening and lines make 100.000123, the closing balance says 100.000000\n  held: opening and lines make 0.000000, the closing balance says 0.000123"));
+        Assert.That((await RunAsync("statement", "--json")).ExitCode, Is.EqualTo(1));
     }
 
     [Test]

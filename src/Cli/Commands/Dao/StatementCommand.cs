@@ -35,8 +35,9 @@ internal static class StatementCommand
             }
             var statement = await WholeAsync(invocation, [.. fields, ("limit", "1000")]);
             terminal.DocumentIfJson(statement);
-            Print(terminal, statement);
-            return ExitCodes.Ok;
+            var differences = Differences(statement).ToList();
+            Print(terminal, statement, differences);
+            return differences.Count == 0 ? ExitCodes.Ok : ExitCodes.Error;
         });
     }
 
@@ -52,7 +53,16 @@ internal static class StatementCommand
         return whole;
     }
 
-    private static void Print(Terminal terminal, JsonNode statement)
+    /// <summary>Accounts whose closing balance is not opening plus lines; none where balances are not given by account.</summary>
+    private static IEnumerable<string> Differences(JsonNode statement) =>
+        from opening in statement.Members("opening")
+        where opening.Key != "total"
+        let made = (opening.Value.Credits() ?? 0) + statement.Items("lines").Where(l => l.Text("account") == opening.Key).Sum(l => l.Credits("amount") ?? 0)
+        let said = statement.Credits("closing", opening.Key)
+        where made != said
+        select $"{opening.Key}: opening and lines make {Humane.Amount(made)}, the closing balance says {Humane.Amount(said)}";
+
+    private static void Print(Terminal terminal, JsonNode statement, List<string> differences)
     {
         terminal.Line($"Statement of {statement.Text("address")}, {(statement.Instant("from") is { } from ? Humane.Instant(from) : "the beginning")} to {Humane.Instant(statement.Instant("to"))}");
         terminal.Line($"Opening: {Balance(statement.At("opening"))}");
@@ -79,6 +89,10 @@ internal static class StatementCommand
             }
         }
         terminal.Line($"Closing: {Balance(statement.At("closing"))}, after {Humane.Plural(lines.Count, "line")}");
+        if (statement.At("opening") is JsonObject)
+            terminal.Markup(differences.Count == 0 ? "[green]It adds up, account by account.[/]" : "[red]It does NOT add up.[/]");
+        foreach (var difference in differences)
+            terminal.Line("  " + difference);
     }
 
     private static string Balance(JsonNode? balance) => balance is JsonObject parts
