@@ -3,6 +3,7 @@ using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
 using FogCompute.Cli.Commands;
+using FogCompute.Cli.Commands.Dao;
 using FogCompute.Cli.Output;
 using FogCompute.Cli.Server;
 
@@ -79,6 +80,18 @@ public static class FogCommandLine
             PlanCommand.Create(globals),
             NodeCommands.Create(globals),
             LedgerCommand.Create(globals),
+            StatementCommand.Create(globals),
+            StakeCommands.Stake(globals),
+            StakeCommands.Unstake(globals),
+            StakeCommands.Claim(globals),
+            StakeCommands.Stakes(globals),
+            StakeCommands.Rewards(globals),
+            SlashCommands.Create(globals),
+            ProposalCommands.Create(globals),
+            VoteCommands.Propose(globals),
+            VoteCommands.Vote(globals),
+            VoteCommands.Delegate(globals),
+            ParametersCommand.Create(globals),
             DoctorCommand.Create(globals),
             CompletionCommand.Create(globals),
             CompletionCommand.CreateComplete(globals),

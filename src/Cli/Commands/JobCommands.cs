@@ -231,19 +231,8 @@ internal static class JobCommands
     }
 
     /// <summary>All tasks of a job, over all pages.</summary>
-    public static async Task<List<JsonNode>> TasksAsync(FogServer server, string id, CancellationToken cancel)
-    {
-        var tasks = new List<JsonNode>();
-        string? cursor = null;
-        do
-        {
-            var page = await server.GetAsync($"{JobPath(id)}/tasks?limit=1000{(cursor is null ? "" : "&cursor=" + Uri.EscapeDataString(cursor))}", cancel);
-            tasks.AddRange(page.Items("tasks"));
-            cursor = page.Text("next");
-        }
-        while (cursor is not null);
-        return tasks;
-    }
+    public static async Task<List<JsonNode>> TasksAsync(FogServer server, string id, CancellationToken cancel) =>
+        [.. (await server.PagesAsync($"{JobPath(id)}/tasks?limit=1000", cancel)).SelectMany(page => page.Items("tasks"))];
 
     public static string JobPath(string id) => $"api/scheduler/jobs/{Uri.EscapeDataString(id)}";
 

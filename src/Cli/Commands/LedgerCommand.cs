@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using FogCompute.Cli.Commands.Dao;
 using FogCompute.Cli.Output;
 using Spectre.Console;
 
@@ -13,15 +14,18 @@ internal static class LedgerCommand
         var entries = new Option<int>("--entries") { Description = "Also show the last N entries, 1-1000", HelpName = "N" };
         entries.Validators.Add(JobCommands.Between(1, 1000));
         var audit = new Option<bool>("--audit") { Description = "Also re-derive every balance and hold and check the hash chain" };
-        var command = new FogCommand("ledger", "Show your credits; with --audit prove that the book balances.", "fog ledger --entries 10 --audit") { entries, audit };
+        var command = new FogCommand("ledger", "Show your credits; with --audit prove that the book balances.", "fog ledger --entries 10 --audit", "fog ledger verify 2026-01-31")
+        {
+            entries, audit, CheckpointCommands.List(globals), CheckpointCommands.Verify(globals),
+        };
         return command.Runs(globals, async invocation =>
         {
             var terminal = invocation.Terminal;
             var result = new JsonObject();
             var balance = await invocation.Server.GetAsync("api/tokenomics/balance", invocation.Cancel);
             result["balance"] = balance.DeepClone();
-            terminal.Line($"Account {balance.Text("address")}: {Humane.Credits(balance.Credits("balance"))} credits available, "
-                + $"{Humane.Credits(balance.Credits("held"))} held for jobs, {Humane.Credits(balance.Credits("staked"))} staked, {Humane.Credits(balance.Credits("total"))} in total.");
+            terminal.Line($"Account {balance.Text("address")}: {Humane.Amount(balance.Credits("balance"))} credits available, "
+                + $"{Humane.Amount(balance.Credits("held"))} held for jobs, {Humane.Amount(balance.Credits("staked"))} staked, {Humane.Amount(balance.Credits("total"))} in total.");
             if (invocation.Get(entries) is > 0 and var limit)
             {
                 var list = await invocation.Server.GetAsync($"api/tokenomics/ledger?limit={limit}", invocation.Cancel);

@@ -58,6 +58,9 @@ public static class Humane
     /// <summary>Credits with up to six places, trailing zeros cut: <c>0.0042</c>.</summary>
     public static string Credits(decimal? amount) => amount is { } a ? a.ToString("0.00####", CultureInfo.InvariantCulture) : "–";
 
+    /// <summary>Credits with all six places, as a statement has them: <c>1.500000</c>.</summary>
+    public static string Amount(decimal? amount) => amount is { } a ? a.ToString("0.000000", CultureInfo.InvariantCulture) : "–";
+
     public static string Bytes(double? bytes) => bytes switch
     {
         null => "–",
@@ -102,6 +105,20 @@ public static class Humane
     /// <summary>UTC, to the second.</summary>
     public static string Instant(DateTimeOffset? instant) =>
         instant is { } i ? i.ToUniversalTime().ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture) : "–";
+
+    /// <summary>The two largest units of a time, rounded down: <c>6 d 3 h</c>, <c>4 min 5 s</c>, <c>0 s</c>.</summary>
+    public static string Span(TimeSpan span) => span switch
+    {
+        { Days: > 0 } => Two(span.Days, "d", span.Hours, "h"),
+        { Hours: > 0 } => Two(span.Hours, "h", span.Minutes, "min"),
+        { Minutes: > 0 } => Two(span.Minutes, "min", span.Seconds, "s"),
+        _ => $"{Math.Max(0, span.Seconds)} s",
+    };
+
+    /// <summary>An instant and, where it is still to come, how long that takes: <c>2026-01-02 03:04:05Z (in 6 d 3 h)</c>.</summary>
+    public static string Until(DateTimeOffset? instant, DateTimeOffset now) => instant is { } i && i > now ? $"{Instant(i)} (in {Span(i - now)})" : Instant(instant);
+
+    private static string Two(int large, string unit, int small, string smallUnit) => $"{large} {unit}{(small > 0 ? $" {small} {smallUnit}" : "")}";
 
     public static string Plural(int count, string noun) => count == 1 ? $"1 {noun}" : $"{count} {noun}s";
 }

@@ -47,6 +47,25 @@ public sealed class FogServer : IDisposable
 
     public Task<JsonNode> PatchAsync(string path, JsonNode body, CancellationToken cancel) => SendAsync(HttpMethod.Patch, path, body, null, cancel);
 
+    /// <summary>All pages of a list; each but the last names the next one's cursor in <c>next</c>.</summary>
+    /// <param name="path">With its query, without a cursor.</param>
+    /// <param name="cancel">Ends the reading.</param>
+    /// <param name="field">Query field that takes the cursor.</param>
+    /// <param name="first">Cursor of the first page to read; null: from the beginning.</param>
+    public async Task<List<JsonNode>> PagesAsync(string path, CancellationToken cancel, string field = "cursor", string? first = null)
+    {
+        var pages = new List<JsonNode>();
+        var cursor = first;
+        do
+        {
+            var page = await GetAsync(cursor is null ? path : $"{path}{(path.Contains('?', StringComparison.Ordinal) ? '&' : '?')}{field}={Uri.EscapeDataString(cursor)}", cancel);
+            pages.Add(page);
+            cursor = page.Text("next");
+        }
+        while (cursor is not null);
+        return pages;
+    }
+
     /// <summary>Sends one request and returns the answer's body.</summary>
     public async Task<JsonNode> SendAsync(HttpMethod method, string path, JsonNode? body, string? idempotencyKey, CancellationToken cancel)
     {
@@ -122,6 +141,33 @@ public sealed class FogServer : IDisposable
                 return true;
             }, Timeout.InfiniteTimeSpan, cancel);
             File.Move(part, target, overwrite: true);
+        }
+        finally
+        {
+            File.Delete(part);
+        }
+    }
+
+    /// <summary>Writes an answer of any length to a file, which gets its name when all of it has come. Returns its bytes.</summary>
+    public async Task<long> SaveAsync(string path, string mediaType, string target, CancellationToken cancel)
+    {
+        var part = target + ".part";
+        Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+        try
+        {
+            var length = await GuardAsync(async limit =>
+            {
+                using var request = new HttpRequestMessage(HttpMethod.Get, path);
+                request.Headers.Accept.ParseAdd(mediaType);
+                request.Headers.Accept.ParseAdd("application/problem+json");
+                using var response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, limit);
+                await ThrowUnlessSuccessAsync(response, limit);
+                await using var file = File.Create(part);
+                await response.Content.CopyToAsync(file, limit);
+                return file.Length;
+            }, Timeout.InfiniteTimeSpan, cancel);
+            File.Move(part, target, overwrite: true);
+            return length;
         }
         finally
         {
@@ -212,7 +258,7 @@ public sealed class FogServer : IDisposable
         catch (IOException error)
         {
             throw new CliException(ExitCodes.Unreachable, $"The connection to {Address} broke off ({error.Message}).",
-                "Look at what became of the command (fog job list), then try again.");
+                "Look at what became of it before you repeat it: it may or may not have happened.");
         }
     }
 
@@ -262,7 +308,7 @@ public sealed class FogServer : IDisposable
             HttpStatusCode.Unauthorized => (ExitCodes.Auth, "Pass a token: --token T or FOG_TOKEN. Without one only a server on this machine's loopback accepts you."),
             HttpStatusCode.Forbidden => (ExitCodes.Auth, "Use a token whose account may do this: --token T or FOG_TOKEN."),
             HttpStatusCode.NotFound => (ExitCodes.NotFound, NotFoundHint(response.RequestMessage?.RequestUri?.AbsolutePath)),
-            HttpStatusCode.Conflict => (ExitCodes.Conflict, "Look at its present state, then decide: fog job show ID"),
+            HttpStatusCode.Conflict => (ExitCodes.Conflict, ConflictHint(response.RequestMessage?.RequestUri?.AbsolutePath, code)),
             HttpStatusCode.RequestTimeout or HttpStatusCode.GatewayTimeout => (ExitCodes.Timeout, "Try again; see fog doctor if it stays."),
             HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable => (ExitCodes.Unreachable, "A part of the control plane is down; fog doctor says which."),
             HttpStatusCode.TooManyRequests => (ExitCodes.Error, response.Headers.RetryAfter?.Delta is { } wait
@@ -274,8 +320,22 @@ public sealed class FogServer : IDisposable
             problem.Text("detail") ?? problem.Text("title") ?? $"{Address} answered {status} {response.ReasonPhrase}.", next, detail, problem);
     }
 
+    private static string ConflictHint(string? path, string? code) => (path, code) switch
+    {
+        (_, "tokenomics.insufficient_funds") => "See what you have: fog ledger    and what is staked or on its way back: fog stakes",
+        ({ } p, _) when p.EndsWith("/unstake", StringComparison.Ordinal) || p.EndsWith("/claim", StringComparison.Ordinal) || p.EndsWith("/stake", StringComparison.Ordinal) => "See what is free and when the rest will be: fog stakes",
+        ({ } p, _) when p.Contains("/slashes", StringComparison.Ordinal) => "See its present state: fog slashes",
+        ({ } p, _) when p.Contains("/tokenomics/", StringComparison.Ordinal) => "See the present states and clocks: fog proposals",
+        _ => "Look at its present state, then decide: fog job show ID",
+    };
+
     private static string NotFoundHint(string? path) => path switch
     {
+        { } p when p.Contains("/proposals", StringComparison.Ordinal) || p.EndsWith("/vote", StringComparison.Ordinal) => "See what there is: fog proposals",
+        { } p when p.Contains("/parameters", StringComparison.Ordinal) => "See what there is: fog parameters",
+        { } p when p.Contains("/slashes", StringComparison.Ordinal) => "See what there is: fog slashes",
+        { } p when p.Contains("/checkpoints", StringComparison.Ordinal) => "See what there is: fog ledger checkpoints",
+        { } p when p.Contains("/tokenomics/", StringComparison.Ordinal) => "Check the address: yours is in fog ledger",
         { } p when p.Contains("/jobs", StringComparison.Ordinal) => "See what there is: fog job list",
         { } p when p.Contains("/devices", StringComparison.Ordinal) => "See what there is: fog node list",
         { } p when p.EndsWith("/passes/latest", StringComparison.Ordinal) => "Queue work that takes a search, then look again: fog run --count 100 -- sleep 60    then fog plan",

@@ -40,12 +40,13 @@ internal sealed class Pool : IAsyncDisposable
     public string EnrolmentToken { get; private set; } = "";
 
     /// <param name="silence">FOG_DEVICE_SILENCE_SECONDS: after how long a device that says nothing is lost.</param>
-    public static async Task<Pool> OpenAsync(int silence)
+    /// <param name="parameters">FOG_PARAMETERS: what its founder sets; null: nothing.</param>
+    public static async Task<Pool> OpenAsync(int silence, string? parameters = null)
     {
         var pool = new Pool();
         try
         {
-            await pool.StartPlaneAsync("a", silence);
+            await pool.StartPlaneAsync("a", silence, parameters: parameters);
             pool.Operator = pool.ClientOf(pool.Plane, null);
             pool.Requester = await pool.OpenAccountAsync("requester");
             pool.Provider = await pool.OpenAccountAsync("provider");
@@ -231,7 +232,7 @@ internal sealed class Pool : IAsyncDisposable
         }
     }
 
-    private async Task<ControlPlane> StartPlaneAsync(string name, int silence, string? databaseUrl = null)
+    private async Task<ControlPlane> StartPlaneAsync(string name, int silence, string? databaseUrl = null, string? parameters = null)
     {
         var settings = new Dictionary<string, string>
         {
@@ -240,6 +241,8 @@ internal sealed class Pool : IAsyncDisposable
         };
         if (databaseUrl is not null)
             settings["DATABASE_URL"] = databaseUrl;
+        if (parameters is not null)
+            settings["FOG_PARAMETERS"] = parameters;
         var home = Path.Combine(_folder, "home");
         // The database server may run under another account, which must be able to pass through.
         if (!OperatingSystem.IsWindows())

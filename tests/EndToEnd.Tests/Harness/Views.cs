@@ -109,3 +109,11 @@ internal sealed record SlashesView(IReadOnlyList<SlashView> Slashes, long Total)
 
 internal sealed record SlashView(
     Guid Id, string Address, string Reason, decimal Amount, string State, Guid JobId, int TaskIndex, string DeviceId, Guid AttemptId, string Harmed, DateTimeOffset CreatedAt, DateTimeOffset AppealUntil);
+
+internal sealed record ProposedView(bool Success, string ProposalId);
+
+internal sealed record ProposalView(string Id, string Status, string? Reason, decimal VotesFor, decimal VotesAgainst, decimal VotesAbstain);
+
+internal sealed record BallotView(bool Success, string ProposalId, string Vote, decimal Power);
+
+internal sealed record ParameterView(string Name, long Value, long Default, string? Proposal);
