@@ -23,6 +23,9 @@ public static class DependencyInjection
         services.AddScoped<Scheduler.Contracts.IJobInsight, Scheduler.JobInsight>();
         services.AddSingleton<Scheduler.PlacementHistory>();
         services.AddSingleton<Domain.Scheduler.Placement.IPlacementEngine, Domain.Scheduler.Placement.NsgaPlacement>();
+        services.AddScoped<Tokenomics.Governance.ProposalActions>();
+        services.AddScoped<Tokenomics.Governance.ProposalReader>();
+        services.AddScoped<Tokenomics.Staking.IStakeLock, Tokenomics.Governance.VotedStakeLock>();
         services.AddScoped<CallerContext>();
         services.AddScoped<TransactionScope>();
         services.AddScoped<ITransactionScope>(provider => provider.GetRequiredService<TransactionScope>());

@@ -2,6 +2,7 @@ using FogCompute.Application.Tokenomics;
 using FogCompute.Application.Tokenomics.Contracts;
 using FogCompute.Application.Tokenomics.Governance;
 using FogCompute.Application.Tokenomics.Parameters;
+using FogCompute.Infrastructure.Tokenomics.Governance;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace FogCompute.Infrastructure.Tokenomics;
@@ -18,5 +19,10 @@ public static class DependencyInjection
         .AddScoped<ILedgerAudit, PostgresLedgerAudit>()
         .AddScoped<IVotingPower, PostgresVotingPower>()
         .AddScoped<IParameters, PostgresParameters>()
-        .AddScoped<IParameterBook, PostgresParameters>();
+        .AddScoped<IParameterBook, PostgresParameters>()
+        .AddScoped<IProposals, PostgresProposals>()
+        .AddScoped<IProposedParameters, PostgresProposals>()
+        .AddScoped<IBallots, PostgresBallots>()
+        .AddScoped<IDelegations, PostgresDelegations>()
+        .AddScoped<ISavepoint, DatabaseSavepoint>();
 }
