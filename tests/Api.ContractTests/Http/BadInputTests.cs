@@ -15,6 +15,10 @@ public sealed class BadInputTests
         ("SubmitJob", "/api/scheduler/jobs", InputTable.SubmitJob),
         ("QuoteJob", "/api/scheduler/quotes", InputTable.QuoteJob),
         ("RegisterDevice", "/api/idle-compute/devices", InputTable.RegisterDevice),
+        ("CreateProposal", "/api/tokenomics/proposals", InputTable.CreateProposal),
+        ("Vote", "/api/tokenomics/vote", InputTable.Vote),
+        ("CancelProposal", "/api/tokenomics/proposals/0000000000000000000000000000000000000000000000000000000000000000/cancel", InputTable.CancelProposal),
+        ("Delegate", "/api/tokenomics/delegate", InputTable.Delegate),
     ];
 
     private ApiServer _server = null!;
@@ -124,7 +128,7 @@ public sealed class BadInputTests
         ]
         select new TestCaseData(table.Path, wrong.Body(table.Fields[0].Body), wrong.Field).SetArgDisplayNames(table.Operation, wrong.Label);
 
-    private static string First(string operation) => operation == "RegisterDevice" ? "device_id" : "name";
+    private static string First(string operation) => Tables.Single(t => t.Operation == operation).Fields[0].Path;
 
     [TestCaseSource(nameof(WrongBodies))]
     public async Task Refuses_a_body(string path, string body, string field)

@@ -22,7 +22,7 @@ internal static class ProposalWords
     {
         JsonValueKind.True => VoteChoice.For,
         JsonValueKind.False => VoteChoice.Against,
-        JsonValueKind.String => Enum.GetValues<VoteChoice>().Where(c => vote.ValueEquals(Word(c))).Select(c => (VoteChoice?)c).SingleOrDefault(),
+        JsonValueKind.String => Enum.GetValues<VoteChoice>().Where(c => vote.GetRawText() == $"\"{Word(c)}\"").Select(c => (VoteChoice?)c).SingleOrDefault(),
         _ => null,
     };
 
