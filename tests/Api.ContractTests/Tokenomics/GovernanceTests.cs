@@ -64,7 +64,7 @@ public sealed class GovernanceTests
         var view = await GetAsync(front, "/api/tokenomics/delegation");
         Assert.That(view.ToString(), Is.EqualTo($$"""{"address":"{{frontAddress}}","delegate":null,"delegators":[{"address":"{{voterAddress}}","staked":30.000000}],"power":40.000000}"""));
 
-        var body = Body("A lower price for a core hour", new JsonObject { ["type"] = "set_parameter", ["name"] = "pricing.core_hour_micro", ["value"] = 80_000 });
+        var body = Body("Another price for a GiB hour", new JsonObject { ["type"] = "set_parameter", ["name"] = "pricing.gib_hour_micro", ["value"] = 80_000 });
         var id = await ProposeAsync(voter, body);
         using (var again = await voter.PostAsync(Proposals, ApiServer.Json(body.ToJsonString())))
             await again.ProblemAsync(409, "tokenomics.proposal_exists");
@@ -85,7 +85,7 @@ public sealed class GovernanceTests
         var read = await ReachesAsync(id, "executed");
         using (Assert.EnterMultipleScope())
         {
-            Assert.That(read.GetProperty("payload").GetString(), Is.EqualTo("""[{"type":"set_parameter","name":"pricing.core_hour_micro","value":80000}]"""));
+            Assert.That(read.GetProperty("payload").GetString(), Is.EqualTo("""[{"type":"set_parameter","name":"pricing.gib_hour_micro","value":80000}]"""));
             Assert.That(read.GetProperty("action").GetProperty("value").GetInt64(), Is.EqualTo(80_000));
             Assert.That((read.GetProperty("votesFor").GetDecimal(), read.GetProperty("votesAgainst").GetDecimal(), read.GetProperty("ballots").GetInt32()), Is.EqualTo((30m, 10m, 2)));
             Assert.That(read.GetProperty("history").EnumerateArray().Select(h => h.GetProperty("state").GetString()), Is.EqualTo(new[] { "pending", "active", "succeeded", "queued", "executed" }));
