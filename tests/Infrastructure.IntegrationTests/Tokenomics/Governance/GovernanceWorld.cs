@@ -70,7 +70,8 @@ internal sealed class GovernanceWorld : IAsyncDisposable
     public Task StakeAsync(AccountId account, long micro) => InTransactionAsync(services => MoveAsync(services, TransferKind.Stake, LedgerAccount.Available(account), LedgerAccount.Staked(account), micro));
 
     /// <summary>As staking does it: the staked account is locked, then everybody who has a reason is asked, then it moves.</summary>
-    public Task UnstakeAsync(AccountId account, long micro) => InTransactionAsync(async services =>
+    /// <param name="meanwhile">Happens before the commit.</param>
+    public Task UnstakeAsync(AccountId account, long micro, Func<Task>? meanwhile = null) => InTransactionAsync(async services =>
     {
         var staked = LedgerAccount.Staked(account);
         var balance = (await services.GetRequiredService<ILedger>().LockAsync([staked, LedgerAccount.Unbonding(account)], CancellationToken.None))[staked];
@@ -79,7 +80,10 @@ internal sealed class GovernanceWorld : IAsyncDisposable
             if (await reason.OfAsync(account, CancellationToken.None) is { } locked && balance - micro < locked.AmountMicro)
                 throw new FogException(new FogError("test.stake_locked", ErrorKind.Conflict, locked.Why));
         }
-        return await MoveAsync(services, TransferKind.Unstake, staked, LedgerAccount.Unbonding(account), micro);
+        var moved = await MoveAsync(services, TransferKind.Unstake, staked, LedgerAccount.Unbonding(account), micro);
+        if (meanwhile is not null)
+            await meanwhile();
+        return moved;
     });
 
     public async Task<StakeLocked?> LockOfAsync(AccountId account) =>
