@@ -27,6 +27,9 @@ public static class DependencyInjection
         services.AddScoped<Tokenomics.Staking.IStakeAccrual>(provider => provider.GetRequiredService<Tokenomics.Staking.StakeDesk>());
         services.AddScoped<Tokenomics.Staking.SlashCourt>();
         services.AddScoped<Tokenomics.Staking.ISlashCourt>(provider => provider.GetRequiredService<Tokenomics.Staking.SlashCourt>());
+        services.AddScoped<Tokenomics.Governance.ProposalActions>();
+        services.AddScoped<Tokenomics.Governance.ProposalReader>();
+        services.AddScoped<Tokenomics.Staking.IStakeLock, Tokenomics.Governance.VotedStakeLock>();
         services.AddScoped<CallerContext>();
         services.AddScoped<TransactionScope>();
         services.AddScoped<ITransactionScope>(provider => provider.GetRequiredService<TransactionScope>());

@@ -322,6 +322,7 @@ internal sealed class JsonShape(IServiceProvider services)
             _ when type == typeof(double) || type == typeof(decimal) || type == typeof(float) => range is null ? "a finite number" : "a number" + range,
             _ when type == typeof(Guid) => "a UUID",
             _ when type == typeof(DateTimeOffset) => "an ISO 8601 time with offset, such as 2030-01-31T12:00:00Z",
+            _ when type == typeof(JsonElement) => "a value",
             _ when typeof(System.Collections.IDictionary).IsAssignableFrom(type) || (type.IsGenericType && type.Name.Contains("Dictionary", StringComparison.Ordinal)) => "an object",
             _ when typeof(System.Collections.IEnumerable).IsAssignableFrom(type) => "a list",
             _ => "an object",

@@ -1,4 +1,7 @@
+using System.Globalization;
 using FogCompute.Domain.Common;
+using FogCompute.Domain.Tokenomics.Governance;
+using FogCompute.Domain.Tokenomics.Parameters;
 using FogCompute.Domain.Tokenomics.Staking;
 
 namespace FogCompute.Domain.Tokenomics;
@@ -61,4 +64,46 @@ public static class TokenomicsErrors
     private static string Instant(DateTimeOffset at) => at.UtcDateTime.AddTicks(TimeSpan.TicksPerSecond - 1).ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", System.Globalization.CultureInfo.InvariantCulture);
 
     private static string Word(SlashState state) => state.ToString().ToLowerInvariant();
+
+    // Governance.
+    public static readonly FogError ProposalNotFound = new("tokenomics.proposal_not_found", ErrorKind.NotFound, "There is no such proposal. Ids are 64 hexadecimal digits; GET /api/tokenomics/proposals lists them.");
+    public static readonly FogError CancelRefused = new("tokenomics.cancel_refused", ErrorKind.Forbidden, "Only its proposer (while it is pending) or a caller with the permission 'guard' (until it is executed) may cancel a proposal.");
+    public static readonly FogError RecipientUnknown = new("tokenomics.recipient_unknown", ErrorKind.Invalid, "No account has this ledger address.");
+    public static readonly FogError DelegateUnknown = new("tokenomics.delegate_unknown", ErrorKind.Invalid, "No account has this ledger address, so it cannot vote for you.");
+    public static readonly FogError PayloadChanged = new("tokenomics.payload_changed", ErrorKind.Conflict, "The stored payload is not what was shown and voted on. It was not run.");
+
+    public static FogError ProposalExists(string id) =>
+        new("tokenomics.proposal_exists", ErrorKind.Conflict, $"You have made this very proposal before ({id}). Vote on that one, or change title or description to propose it again.");
+
+    public static FogError ProposalThreshold(long stakedMicro, long neededMicro) =>
+        new("tokenomics.proposal_threshold", ErrorKind.Conflict, $"A proposer must have {Credits.FromMicro(neededMicro)} credits staked; you have {Credits.FromMicro(stakedMicro)}. Stake more with POST /api/tokenomics/stake, or ask somebody who has that much.");
+
+    public static FogError TooManyProposals(long open, long most) =>
+        new("tokenomics.too_many_proposals", ErrorKind.Conflict, $"You have {open} unfinished proposals and may have {most} at a time. Wait for one to end, or cancel one that is pending.");
+
+    public static FogError ParameterUnknown(string name) =>
+        new("tokenomics.parameter_unknown", ErrorKind.Invalid, $"There is no parameter '{name}'. Known: {string.Join(", ", ParameterCatalogue.All.Select(p => p.Name))}.");
+
+    public static FogError ParameterOutOfBounds(ParameterDefinition parameter, long value) =>
+        new("tokenomics.parameter_out_of_bounds", ErrorKind.Invalid, $"A proposal may set '{parameter.Name}' to {parameter.Min}–{parameter.Max}; {value} is not.");
+
+    public static FogError ParameterUnchanged(ParameterDefinition parameter, long value) =>
+        new("tokenomics.parameter_unchanged", ErrorKind.Invalid, $"'{parameter.Name}' is {value} already.");
+
+    public static FogError TreasuryLimit(long amountMicro, long allowedMicro, long treasuryMicro) =>
+        new("tokenomics.treasury_limit", ErrorKind.Invalid, $"The treasury holds {Credits.FromMicro(treasuryMicro)} credits, of which proposals may still transfer {Credits.FromMicro(allowedMicro)} (grants of the last 30 days count); {Credits.FromMicro(amountMicro)} is more.");
+
+    public static FogError NoVotingPower(DateTimeOffset snapshotAt) =>
+        new("tokenomics.no_voting_power", ErrorKind.Conflict, $"You had nothing staked at the snapshot of {Instant(snapshotAt)} that is still staked, and nobody who had delegates to you. What is staked now counts for proposals that are pending.");
+
+    public static FogError ProposalOver(ProposalState state) =>
+        new("tokenomics.proposal_over", ErrorKind.Conflict, $"The proposal is {Word(state)}; that is final.");
+
+    public static FogError ProposalIs(ProposalState state, ProposalState needed, Proposal proposal) => needed == ProposalState.Active
+        ? new("tokenomics.voting_closed", ErrorKind.Conflict, state == ProposalState.Pending
+            ? $"The proposal is pending: ballots are taken once its snapshot is taken, due {Instant(proposal.SnapshotAt)}."
+            : $"The proposal is {Word(state)}: ballots were taken before {Instant(proposal.VotingEndsAt)}.")
+        : new("tokenomics.proposal_state", ErrorKind.Conflict, $"The proposal is {Word(state)}; this is possible while it is {Word(needed)}.");
+
+    private static string Word(ProposalState state) => state == ProposalState.ExecutionFailed ? "execution_failed" : state.ToString().ToLowerInvariant();
 }

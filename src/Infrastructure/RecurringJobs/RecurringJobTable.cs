@@ -6,6 +6,7 @@ using FogCompute.Application.IdleCompute;
 using FogCompute.Application.Platform;
 using FogCompute.Application.Scheduler;
 using FogCompute.Application.Tokenomics;
+using FogCompute.Application.Tokenomics.Governance;
 using FogCompute.Application.Tokenomics.Staking;
 
 namespace FogCompute.Infrastructure.RecurringJobs;
@@ -67,6 +68,7 @@ public static class RecurringJobTable
         RecurringJob.Of("ReconcileLedger", TimeSpan.FromMinutes(1), () => new ReconcileLedgerCommand(), "Re-derives every balance and hold and raises an alarm on a difference."),
         RecurringJob.Of("PayStakingRewards", TimeSpan.FromMinutes(10), () => new PayStakingRewardsCommand(), "Pays each stake once a day what it has earned, while the rewards pool lasts."),
         RecurringJob.Of("ExecuteSlashes", TimeSpan.FromSeconds(15), () => new ExecuteSlashesCommand(), "Slashes that nobody appealed in time go to whom was harmed, and out of circulation."),
+        RecurringJob.Of("AdvanceProposals", TimeSpan.FromSeconds(1), () => new AdvanceProposalsCommand(), "Takes the snapshots of proposals, closes their votes, executes what was carried."),
         RecurringJob.Of("DeleteStaleUploads", TimeSpan.FromHours(1), () => new DeleteStaleUploadsCommand(), "Uploads that nobody continued for 24 h give their disk space back."),
         RecurringJob.Of("ForgetIdempotencyKeys", TimeSpan.FromMinutes(10), () => new ForgetIdempotencyKeysCommand(), "Callers were promised 24 h; the table must not grow for ever."),
     ];

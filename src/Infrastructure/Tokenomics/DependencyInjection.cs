@@ -3,6 +3,7 @@ using FogCompute.Application.Tokenomics.Contracts;
 using FogCompute.Application.Tokenomics.Governance;
 using FogCompute.Application.Tokenomics.Parameters;
 using FogCompute.Application.Tokenomics.Staking;
+using FogCompute.Infrastructure.Tokenomics.Governance;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace FogCompute.Infrastructure.Tokenomics;
@@ -28,5 +29,9 @@ public static class DependencyInjection
         .AddScoped<IPoolOrigin>(provider => provider.GetRequiredService<PostgresParameters>())
         .AddScoped<IRehearsals, PostgresRehearsals>()
         .AddScoped<IRecordedDays, PostgresRehearsals>()
-        .AddScoped<IRehearsalSubjects, NoProposals>();
+        .AddScoped<IProposals, PostgresProposals>()
+        .AddScoped<IProposedParameters, PostgresProposals>()
+        .AddScoped<IBallots, PostgresBallots>()
+        .AddScoped<IDelegations, PostgresDelegations>()
+        .AddScoped<ISavepoint, DatabaseSavepoint>();
 }

@@ -9,12 +9,6 @@ using FogCompute.Protocol;
 
 namespace FogCompute.Infrastructure.Tokenomics;
 
-/// <summary>A pool that keeps no proposals has none to rehearse.</summary>
-internal sealed class NoProposals : IRehearsalSubjects
-{
-    public Task<(string Parameter, long Value)?> OfAsync(string proposal, CancellationToken cancel) => Task.FromResult<(string, long)?>(null);
-}
-
 /// <summary>tokenomics.rehearsals, and the scheduler's and the devices' tables as they stand.</summary>
 internal sealed class PostgresRehearsals(FogDbContext db) : IRehearsals, IRecordedDays
 {

@@ -20,6 +20,10 @@ public sealed class BadInputTests
         ("ClaimUnbonded", "/api/tokenomics/claim", InputTable.ClaimUnbonded),
         ("AppealSlash", "/api/tokenomics/slashes/0190f7a0-0000-7000-8000-000000000099/appeal", InputTable.AppealSlash),
         ("DecideSlash", "/api/tokenomics/slashes/0190f7a0-0000-7000-8000-000000000099/decision", InputTable.DecideSlash),
+        ("CreateProposal", "/api/tokenomics/proposals", InputTable.CreateProposal),
+        ("Vote", "/api/tokenomics/vote", InputTable.Vote),
+        ("CancelProposal", "/api/tokenomics/proposals/0000000000000000000000000000000000000000000000000000000000000000/cancel", InputTable.CancelProposal),
+        ("Delegate", "/api/tokenomics/delegate", InputTable.Delegate),
     ];
 
     private ApiServer _server = null!;
@@ -129,15 +133,7 @@ public sealed class BadInputTests
         ]
         select new TestCaseData(table.Path, wrong.Body(table.Fields[0].Body), wrong.Field).SetArgDisplayNames(table.Operation, wrong.Label);
 
-    private static string First(string operation) => operation switch
-    {
-        "RegisterDevice" => "device_id",
-        "Stake" or "Unstake" => "amount",
-        "ClaimUnbonded" => "address",
-        "AppealSlash" => "reason",
-        "DecideSlash" => "uphold",
-        _ => "name",
-    };
+    private static string First(string operation) => Tables.Single(t => t.Operation == operation).Fields[0].Path;
 
     [TestCaseSource(nameof(WrongBodies))]
     public async Task Refuses_a_body(string path, string body, string field)

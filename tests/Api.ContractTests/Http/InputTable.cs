@@ -237,6 +237,58 @@ internal static class InputTable
     [
         Flag("uphold") with { Body = Verdict, Required = true },
         Text("reason", 2000, empty: false).Refusing(new Wrong("nine characters", Repeat('x', 9), Says: "10")) with { Body = Verdict, Required = true },
+    public const string Proposal = """{"title":"A proposal of the table","description":"What is proposed here is proposed for reasons that fill fifty characters."}""";
+    private static readonly string SetParameter = Proposal[..^1] + ""","action":{"type":"set_parameter","name":"pricing.core_hour_micro","value":80000}}""";
+    private static readonly string TreasuryTransfer = Proposal[..^1] + ""","action":{"type":"treasury_transfer","to":"fog1","amount":1}}""";
+    private static readonly string DecideSlash = Proposal[..^1] + ""","action":{"type":"decide_slash","slash_id":"0190f7a0-0000-7000-8000-000000000001","uphold":true}}""";
+    private const string Ballot = """{"proposal_id":"0000000000000000000000000000000000000000000000000000000000000000","vote":true}""";
+
+    public static readonly IReadOnlyList<Field> CreateProposal =
+    [
+        Line("title", 200).Refusing(new Wrong("9 characters", Repeat('x', 9), Says: "10")) with { Required = true, Body = Proposal, Right = [Repeat('x', 200), Repeat('x', 10), "\"ü 😀 for everybody\""] },
+        Text("description", 5000, empty: false).Refusing(new Wrong("49 characters", Repeat('x', 49), Says: "50")) with { Required = true, Body = Proposal, Right = [Repeat('x', 50), Repeat('x', 5000)] },
+        Text("proposer", 100, empty: false) with { Nullable = true, Body = Proposal, Right = [] },
+        Object("action", """{"type":"set_parameter","name":"pricing.core_hour_micro","value":80000}""") with { Nullable = true, Body = Proposal },
+        Word("action.type", "set_parameter", "treasury_transfer", "decide_slash") with { Required = true, Body = SetParameter, Right = ["\"set_parameter\""] },
+        Text("action.name", 100, empty: false).Refusing(
+            new("unknown", "\"supply.cap\"", Says: "pricing.core_hour_micro"), Foreign("\"pricing.core_hour_micro\"", TreasuryTransfer) with { Says = ["set_parameter"] })
+            with { Required = true, Conditional = true, Body = SetParameter, Right = ["\"pricing.core_hour_micro\""] },
+        new Field("action.value",
+        [
+            .. NotNumbers, new("a fraction", "1.5"), new("below its bound", "0", Says: "1–100000000"), new("above its bound", "100000001", Says: "1–100000000"), new("what it is already", "100000", Says: "already"),
+            Foreign("80000", TreasuryTransfer) with { Says = ["set_parameter"] },
+        ]) { Required = true, Conditional = true, Body = SetParameter, Right = ["1", "100000000", "\"2\"", "3.0"] },
+        Text("action.to", 100, empty: false).Refusing(new("unknown", "\"fog1nobody\""), Foreign("\"fog1\"", SetParameter) with { Says = ["treasury_transfer"] })
+            with { Required = true, Conditional = true, Body = TreasuryTransfer, Right = [] },
+        Number("action.amount", 0.000001m, 1_000_000).Refusing(new("seven places", "1.0000001", Says: "six"), Foreign("1", SetParameter) with { Says = ["treasury_transfer"] })
+            with { Required = true, Conditional = true, Body = TreasuryTransfer, Says = [], Right = [] },
+        new Field("action.slash_id",
+        [
+            .. NotText, new("no id", "\"slash\""), new("nothing", "\"\""), new("id without dashes", "\"0190f7a0000070008000000000000001\""), new("half a character", "\"\\ud800\""),
+            Foreign("\"0190f7a0-0000-7000-8000-000000000001\"", SetParameter) with { Says = ["decide_slash"] },
+        ]) { Required = true, Conditional = true, Body = DecideSlash },
+        Flag("action.uphold").Refusing(Foreign("true", SetParameter) with { Says = ["decide_slash"] }) with { Required = true, Conditional = true, Body = DecideSlash, Right = [] },
+    ];
+
+    public static readonly IReadOnlyList<Field> Vote =
+    [
+        Sha256("proposal_id") with { Required = true, Body = Ballot },
+        Text("voter", 100, empty: false) with { Nullable = true, Body = Ballot },
+        new Field("vote",
+        [
+            new("a number", "1"), new("a list", "[true]"), new("an object", "{}"), new("another word", "\"yes\""), new("nothing", "\"\""), new("true as text", "\"true\""), new("capitals", "\"For\""), new("blank", "\" for\""),
+            new("two words", "\"for,against\""), new("NUL", "\"for\\u0000\""), new("half a character", "\"\\ud800\""),
+        ]) { Required = true, Body = Ballot },
+        Text("reason", 1000, empty: true) with { Nullable = true, Body = Ballot },
+    ];
+
+    public static readonly IReadOnlyList<Field> CancelProposal =
+        [Text("reason", 1000, empty: false).Refusing(new Wrong("9 characters", Repeat('x', 9), Says: "10")) with { Required = true, Body = """{"reason":"It was a mistake."}""" }];
+
+    public static readonly IReadOnlyList<Field> Delegate =
+    [
+        Text("to", 100, empty: false).Refusing(new Wrong("unknown", "\"fog1nobody\"")) with { Nullable = true, Body = """{"to":null}""" },
+        Text("address", 100, empty: false) with { Nullable = true, Body = """{"to":null}""" },
     ];
 
     private static Wrong[] NotText => [new("a number", "7"), new("true", "true"), new("a list", "[\"a\"]"), new("an object", "{}")];

@@ -5,6 +5,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using FogCompute.Api.ContractTests.Tokenomics;
 using FogCompute.Api.Http;
 using FogCompute.Application.Common.Security;
 using FogCompute.Application.Scheduler;
@@ -23,6 +24,7 @@ public sealed partial class OpenApiTests
     private static readonly Dictionary<string, Func<ApiServer, Task<(string Id, HttpClient Client)>>> Preparations = new(StringComparer.Ordinal)
     {
         ["ChangeJobStatus"] = async server => ((await server.PostAsync("/api/scheduler/jobs", JsonNode.Parse(Examples.Bodies["SubmitJob"])!))["jobId"]!.GetValue<string>(), server.Client),
+        ["CancelProposal"] = async server => ((await server.PostAsync("/api/tokenomics/proposals", JsonNode.Parse(InputTable.Proposal)!))["proposalId"]!.GetValue<string>(), server.Client),
         ["HeartbeatDevice"] = DeviceAsync,
         ["DeliverLeases"] = DeviceAsync,
         ["RecordProgress"] = DeviceAsync,
@@ -57,6 +59,7 @@ public sealed partial class OpenApiTests
         await Tokenomics.StakingWorld.WithoutWaitingAsync(_server);
         await _server.PostAsync("/api/tokenomics/stake", new JsonObject { ["amount"] = 30 });
         await _server.PostAsync("/api/tokenomics/unstake", new JsonObject { ["amount"] = 5 });
+        await GovernanceSeed.ExamplesAsync(_server);
         // So that there is one to read.
         await using var scope = _server.Services.CreateAsyncScope();
         await scope.ServiceProvider.GetRequiredService<IPassLog>().WriteAsync(Pass, CancellationToken.None);

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Text.Json.Nodes;
 using FogCompute.Api.Http;
-using FogCompute.Application.Tokenomics.Parameters;
+using FogCompute.Application.Tokenomics.Governance;
 using FogCompute.Domain.Tokenomics.Parameters;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -11,14 +11,14 @@ namespace FogCompute.Api.ContractTests.Tokenomics;
 /// <summary>The tunables over HTTP, the founder's settings at the first and at later starts, and rehearsals of a proposal.</summary>
 public sealed class ParametersTests
 {
-    private sealed class Subjects : IRehearsalSubjects
+    private sealed class Subjects : IProposedParameters
     {
-        public Task<(string Parameter, long Value)?> OfAsync(string proposal, CancellationToken cancel) =>
-            Task.FromResult<(string, long)?>(proposal == "abc" ? (ParameterCatalogue.CoreHour.Name, 400_000) : null);
+        public Task<ProposedParameter?> OfAsync(string proposal, CancellationToken cancel) =>
+            Task.FromResult(proposal == "abc" ? new ProposedParameter(ParameterCatalogue.CoreHour.Name, 400_000, null) : null);
     }
 
     private static Task<ApiServer> StartAsync(string settings, Testing.TestDatabase? database = null) =>
-        ApiServer.StartAsync([$"--FOG_PARAMETERS={settings}"], database: database, adjust: s => s.AddScoped<IRehearsalSubjects, Subjects>());
+        ApiServer.StartAsync([$"--FOG_PARAMETERS={settings}"], database: database, adjust: s => s.AddScoped<IProposedParameters, Subjects>());
 
     private ApiServer _server = null!;
 

@@ -1,4 +1,5 @@
 using FogCompute.Application.Scheduler;
+using FogCompute.Application.Tokenomics.Governance;
 using FogCompute.Application.Tokenomics.Parameters;
 using FogCompute.Domain.Common;
 using FogCompute.Domain.Scheduler;
@@ -99,12 +100,12 @@ public sealed class ParametersGovernTests
         Assert.That(await world.ScalarAsync<long>("SELECT count(*) FROM scheduler.tasks WHERE audited"), Is.EqualTo(audits));
     }
 
-    private sealed class Subjects : IRehearsalSubjects
+    private sealed class Subjects : IProposedParameters
     {
-        public Task<(string Parameter, long Value)?> OfAsync(string proposal, CancellationToken cancel) => Task.FromResult<(string, long)?>(proposal switch
+        public Task<ProposedParameter?> OfAsync(string proposal, CancellationToken cancel) => Task.FromResult(proposal switch
         {
-            "price" => (ParameterCatalogue.CoreHour.Name, 250_000),
-            "copies" => (ParameterCatalogue.Speculation.Name, 0),
+            "price" => new ProposedParameter(ParameterCatalogue.CoreHour.Name, 250_000, null),
+            "copies" => new ProposedParameter(ParameterCatalogue.Speculation.Name, 0, null),
             _ => null,
         });
     }
@@ -112,7 +113,7 @@ public sealed class ParametersGovernTests
     [Test]
     public async Task A_rehearsal_replays_what_was_recorded_and_is_kept()
     {
-        await using var world = await QueueWorld.CreateAsync(adjust: s => s.AddScoped<IRehearsalSubjects, Subjects>());
+        await using var world = await QueueWorld.CreateAsync(adjust: s => s.AddScoped<IProposedParameters, Subjects>());
         var account = await world.AccountAsync();
         await world.DevicesAsync(account, 3, 8);
         await world.SubmitAsync(account, 10, cores: 1);

@@ -3,13 +3,6 @@ using FogCompute.Domain.Tokenomics.Parameters;
 
 namespace FogCompute.Application.Tokenomics.Parameters;
 
-/// <summary>What a proposal would set; answered by the part that keeps proposals.</summary>
-public interface IRehearsalSubjects
-{
-    /// <summary>Null: there is no such proposal, or it sets no parameter.</summary>
-    Task<(string Parameter, long Value)?> OfAsync(string proposal, CancellationToken cancel);
-}
-
 /// <summary>Rehearsals that were made.</summary>
 public interface IRehearsals
 {

@@ -3,6 +3,7 @@ using FluentValidation;
 using FogCompute.Application.Common.Messaging;
 using FogCompute.Application.Common.Security;
 using FogCompute.Application.Tokenomics.Contracts;
+using FogCompute.Application.Tokenomics.Governance;
 using FogCompute.Domain.Common;
 using FogCompute.Domain.Tokenomics;
 using FogCompute.Domain.Tokenomics.Parameters;
@@ -105,14 +106,14 @@ internal sealed class RehearseProposalValidator : AbstractValidator<RehearseProp
 }
 
 internal sealed class RehearseProposalHandler(
-    IRehearsalSubjects subjects, IParameters parameters, IRecordedDays recorded, IRehearsals rehearsals, CallerContext context, TimeProvider time)
+    IProposedParameters proposed, IParameters parameters, IRecordedDays recorded, IRehearsals rehearsals, CallerContext context, TimeProvider time)
     : ICommandHandler<RehearseProposalCommand, RehearsalAnswer>
 {
     private const int MostTasks = 100_000;
 
     public async Task<RehearsalAnswer> Handle(RehearseProposalCommand command, CancellationToken cancellationToken)
     {
-        if (await subjects.OfAsync(command.Proposal, cancellationToken) is not { } subject || ParameterCatalogue.Find(subject.Parameter) is not { } parameter)
+        if (await proposed.OfAsync(command.Proposal, cancellationToken) is not { End: null } subject || ParameterCatalogue.Find(subject.Name) is not { } parameter)
             throw new FogException(TokenomicsErrors.NothingToRehearse);
         var now = time.GetUtcNow();
         var current = await parameters.CurrentAsync(cancellationToken);
