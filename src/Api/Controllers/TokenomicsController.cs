@@ -1,3 +1,4 @@
+using FogCompute.Api.Http;
 using FogCompute.Application.Common.Messaging;
 using FogCompute.Application.Tokenomics;
 using Microsoft.AspNetCore.Mvc;
@@ -13,6 +14,18 @@ public sealed class TokenomicsController(IDispatcher dispatcher) : ControllerBas
 
     [HttpGet("ledger")]
     public Task<LedgerEntriesDto> ListLedgerEntries([FromQuery] ListLedgerEntriesQuery query, CancellationToken cancel) => dispatcher.SendAsync(query, cancel);
+
+    [HttpGet("statement")]
+    public Task<StatementDto> GetStatement([FromQuery] GetStatementQuery query, CancellationToken cancel) => dispatcher.SendAsync(query, cancel);
+
+    /// <remarks>Streamed, as <c>text/csv</c> or with <c>format=json</c> as one array.</remarks>
+    [HttpGet("ledger/export")]
+    [ProducesResponseType<IReadOnlyList<StatementLineDto>>(200, "application/json", "text/csv")]
+    public async Task<IActionResult> ExportLedger([FromQuery] ExportLedgerQuery query, CancellationToken cancel)
+    {
+        await LedgerExportWriter.WriteAsync(HttpContext, await dispatcher.SendAsync(query, cancel), HttpContext.RequestAborted);
+        return new EmptyResult();
+    }
 
     [HttpGet("audit")]
     public Task<LedgerAuditDto> AuditLedger(CancellationToken cancel) => dispatcher.SendAsync(new AuditLedgerQuery(), cancel);

@@ -62,11 +62,11 @@ internal sealed class AttemptEnds(IJobQueue queue, IDeviceDirectory devices, ITr
 
     private async Task<TasksAccepted> PaymentsAsync(DateTimeOffset now, CancellationToken cancel)
     {
-        var owners = await devices.OwnersAsync([.. _accepted.SelectMany(a => a.Outcome.Winners).Select(w => w.DeviceId).Distinct(StringComparer.Ordinal)], cancel);
+        var providers = await devices.ProvidersAsync([.. _accepted.SelectMany(a => a.Outcome.Winners).Select(w => w.DeviceId).Distinct(StringComparer.Ordinal)], cancel);
         var requesters = await queue.RequestersAsync([.. _ends.Keys], cancel);
         return new TasksAccepted(
             [.. _accepted.Select(a => new AcceptedTask(a.Task.JobId, a.Task.Index, requesters[a.Task.JobId], a.Outcome.CostMicro,
-                [.. a.Outcome.Winners.Select(w => new Payee(owners[w.DeviceId], w.DeviceId, w.Id))]))],
+                [.. a.Outcome.Winners.Select(w => new Payee(providers[w.DeviceId].Owner, w.DeviceId, w.Id, providers[w.DeviceId].BenchmarkScore, w.WallMs))], a.Outcome.Metering))],
             now);
     }
 

@@ -19,7 +19,7 @@ public sealed record LedgerFindings(
     IReadOnlyList<LedgerDifference> Differences);
 
 /// <summary>One thing that does not add up.</summary>
-/// <param name="Check">supply | transfer_balance | orphan_posting | account_balance | earned | below_zero | held | hold_without_open_job | chain</param>
+/// <param name="Check">supply | transfer_balance | orphan_posting | account_balance | earned | running_balance | below_zero | held | hold_without_open_job | hold_overdue | checkpoint | chain</param>
 /// <param name="Subject">What it is about, e.g. <c>account 104 (Held)</c>.</param>
 /// <param name="Expected">Micro-credits (or a hash) as re-derived.</param>
 /// <param name="Found">Micro-credits (or a hash) as stored.</param>

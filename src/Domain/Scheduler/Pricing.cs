@@ -7,8 +7,8 @@ namespace FogCompute.Domain.Scheduler;
 public static class Pricing
 {
     public const long MicroPerCredit = 1_000_000;
-    private const long MicroPerCoreHour = 100_000;
-    private const long MicroPerGibHour = 50_000;
+    public const long MicroPerCoreHour = 100_000;
+    public const long MicroPerGibHour = 50_000;
     private const long Gib = 1L << 30;
 
     /// <summary>Holds are this much above the quote.</summary>

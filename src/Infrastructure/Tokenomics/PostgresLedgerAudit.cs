@@ -6,14 +6,18 @@ using Npgsql;
 
 namespace FogCompute.Infrastructure.Tokenomics;
 
-internal sealed class PostgresLedgerAudit(FogDbContext db) : ILedgerAudit
+internal sealed class PostgresLedgerAudit(FogDbContext db, TimeProvider time) : ILedgerAudit
 {
     /// <summary>Differences listed per check, at most.</summary>
     private const int Listed = 100;
 
+    /// <summary>Jobs are ended every second; a hold that is open so long after its end was forgotten.</summary>
+    private static readonly TimeSpan HoldGrace = TimeSpan.FromMinutes(10);
+
     public async Task<LedgerFindings> InspectAsync(CancellationToken cancel)
     {
         var differences = new List<LedgerDifference>();
+        var now = time.GetUtcNow();
         var figures = (await db.QuerySqlAsync(
             """
             SELECT coalesce(sum(balance) FILTER (WHERE kind <> 'Issuance'), 0)::bigint, coalesce(-sum(balance) FILTER (WHERE kind = 'Issuance'), 0)::bigint,
@@ -59,6 +63,12 @@ internal sealed class PostgresLedgerAudit(FogDbContext db) : ILedgerAudit
             if (account.Orphans != "0")
                 differences.Add(new LedgerDifference("orphan_posting", account.Subject, "0", account.Orphans));
         }
+        await FindAsync("running_balance",
+            """
+            SELECT 'account ' || account_id || ', transfer ' || transfer, before + amount, balance FROM (
+                SELECT account_id, transfer, amount, balance, lag(balance, 1, 0::bigint) OVER (PARTITION BY account_id ORDER BY at, transfer) AS before FROM tokenomics.postings) AS line
+            WHERE balance <> before + amount LIMIT $1
+            """);
         await FindAsync("below_zero",
             "SELECT 'account ' || id || ' (' || kind || ')', 0, balance FROM tokenomics.accounts WHERE kind <> 'Issuance' AND balance < 0 LIMIT $1");
         await FindAsync("held",
@@ -74,12 +84,14 @@ internal sealed class PostgresLedgerAudit(FogDbContext db) : ILedgerAudit
             LEFT JOIN scheduler.jobs j ON j.id = h.job_id AND j.state IN ('Submitted', 'Admitted', 'Running', 'Paused')
             WHERE h.state = 'Open' AND j.id IS NULL LIMIT $1
             """);
+        await FindAsync("hold_overdue",
+            "SELECT 'hold of job ' || job_id || ', expired ' || expires_at, 0, remaining FROM tokenomics.holds WHERE state = 'Open' AND expires_at < $2 LIMIT $1", now - HoldGrace);
         return figures;
 
-        async Task FindAsync(string check, string sql) =>
+        async Task FindAsync(string check, string sql, params object?[] more) =>
             differences.AddRange(await db.QuerySqlAsync(
                 $"SELECT subject, expected::text, found::text FROM ({sql}) AS odd (subject, expected, found)",
-                r => new LedgerDifference(check, r.GetString(0), r.GetString(1), r.GetString(2)), cancel, Listed));
+                r => new LedgerDifference(check, r.GetString(0), r.GetString(1), r.GetString(2)), cancel, [Listed, .. more]));
     }
 
     public async Task<Reconciliation?> LatestAsync(CancellationToken cancel) =>

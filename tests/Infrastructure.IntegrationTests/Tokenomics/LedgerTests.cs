@@ -188,7 +188,7 @@ public sealed class LedgerTests
     [TestCase("UPDATE tokenomics.accounts SET kind = 'Treasury' WHERE id = 8", PostgresErrorCodes.RestrictViolation)]
     [TestCase("UPDATE tokenomics.accounts SET balance = -1 WHERE id = 8", PostgresErrorCodes.CheckViolation)]
     [TestCase("UPDATE tokenomics.accounts SET balance = -1000000000001 WHERE id = 1", PostgresErrorCodes.CheckViolation)]
-    [TestCase("INSERT INTO tokenomics.postings VALUES (1, 6, 5), (1, 7, -4)", PostgresErrorCodes.CheckViolation)]
+    [TestCase("INSERT INTO tokenomics.postings VALUES (1, 6, 5, 5, now()), (1, 7, -4, -4, now())", PostgresErrorCodes.CheckViolation)]
     public void The_database_itself_refuses(string sql, string state) =>
         Assert.That(Assert.ThrowsAsync<PostgresException>(() => _world.SqlAsync(sql))!.SqlState, Is.EqualTo(state));
 

@@ -68,6 +68,10 @@ internal sealed class LedgerWorld : IAsyncDisposable
     public Task<T> SendAsync<T>(IQuery<T> query, AccountId caller = default) =>
         AsAsync(caller == default ? Caller.System : new Caller(CallerKind.ApiKey, caller, null, Permissions.Member.ToHashSet()), dispatcher => dispatcher.SendAsync(query));
 
+    /// <summary>An answer that is read within its scope.</summary>
+    public Task<T> SendAsync<TAnswer, T>(IQuery<TAnswer> query, AccountId caller, Func<TAnswer, Task<T>> read) =>
+        AsAsync(caller == default ? Caller.System : new Caller(CallerKind.ApiKey, caller, null, Permissions.Member.ToHashSet()), async dispatcher => await read(await dispatcher.SendAsync(query)));
+
     private async Task<T> AsAsync<T>(Caller caller, Func<IDispatcher, Task<T>> send)
     {
         await using var scope = _services.CreateAsyncScope();
@@ -99,7 +103,7 @@ internal sealed class LedgerWorld : IAsyncDisposable
     {
         await services.GetRequiredService<FogDbContext>().ExecuteSqlAsync(
             "INSERT INTO scheduler.jobs (id, state) VALUES ($1, 'Admitted') ON CONFLICT (id) DO NOTHING", CancellationToken.None, job.Value);
-        await services.GetRequiredService<IMediator>().Publish(new JobAdmitted(job, requester, holdMicro, Now));
+        await services.GetRequiredService<IMediator>().Publish(new JobAdmitted(job, requester, holdMicro, Now, Now + TimeSpan.FromDays(7)));
         return 0;
     });
 
