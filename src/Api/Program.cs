@@ -58,7 +58,7 @@ public static class Program
             .AddIdentity()
             .AddScheduler(SchedulerSettings.Read(builder.Configuration))
             .AddScoped<LeaseLongPoll>().AddScoped<JobLogStream>()
-            .AddTokenomics()
+            .AddTokenomics(server.LedgerKey)
             .AddArtifacts(new ArtifactOptions(Path.Combine(server.Home, "artifacts"), server.ArtifactMaxBytes))
             .AddHealth(server.RedisUrl is not null);
         builder.Services.AddOpening(services => services.GetRequiredService<MigrationState>().WaitAsync);

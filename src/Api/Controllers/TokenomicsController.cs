@@ -27,6 +27,18 @@ public sealed class TokenomicsController(IDispatcher dispatcher) : ControllerBas
         return new EmptyResult();
     }
 
+    [HttpGet("stats")]
+    public Task<TokenomicsStats> GetTokenomicsStats(CancellationToken cancel) => dispatcher.SendAsync(new GetTokenomicsStatsQuery(), cancel);
+
+    [HttpGet("checkpoints")]
+    public Task<CheckpointsDto> ListCheckpoints([FromQuery] ListCheckpointsQuery query, CancellationToken cancel) => dispatcher.SendAsync(query, cancel);
+
+    [HttpGet("checkpoints/{day}")]
+    public Task<CheckpointDto> GetCheckpoint(DateOnly day, CancellationToken cancel) => dispatcher.SendAsync(new GetCheckpointQuery(day), cancel);
+
+    [HttpGet("reconciliation")]
+    public Task<ReconciliationDto> GetReconciliation(CancellationToken cancel) => dispatcher.SendAsync(new GetReconciliationQuery(), cancel);
+
     [HttpGet("audit")]
     public Task<LedgerAuditDto> AuditLedger(CancellationToken cancel) => dispatcher.SendAsync(new AuditLedgerQuery(), cancel);
 }

@@ -13,9 +13,9 @@ public interface ILedgerAudit
     Task RecordAsync(Reconciliation outcome, TimeSpan keep, CancellationToken cancel);
 }
 
-/// <summary>Figures in micro-credits and counts. <c>Supply</c>: sum of all accounts but issuance.</summary>
+/// <summary>Figures in micro-credits and counts. <c>Supply</c>: sum of all accounts but issuance; <c>Reserved</c>: treasury, sovereign fund, rewards pool, faucet.</summary>
 public sealed record LedgerFindings(
-    long Supply, long Issued, long Burned, long Fees, long Held, long OpenHolds, long Accounts, long Transfers, long Postings, long Unsealed,
+    long Supply, long Issued, long Burned, long Reserved, long Fees, long Held, long OpenHolds, long Accounts, long Transfers, long Postings, long Unsealed,
     IReadOnlyList<LedgerDifference> Differences);
 
 /// <summary>One thing that does not add up.</summary>

@@ -64,6 +64,7 @@ public static class RecurringJobTable
         RecurringJob.Of("ForgetQuotes", TimeSpan.FromMinutes(10), () => new ForgetQuotesCommand(), "Quotes are good for a minute and told of for a day; the table must not grow for ever."),
         RecurringJob.Of("SealJournal", TimeSpan.FromSeconds(1), () => new SealJournalCommand(), "Chains new ledger transfers by hash, so that later changes show."),
         RecurringJob.Of("ReconcileLedger", TimeSpan.FromMinutes(1), () => new ReconcileLedgerCommand(), "Re-derives every balance and hold and raises an alarm on a difference."),
+        RecurringJob.Of("CheckpointLedger", TimeSpan.FromMinutes(1), () => new CheckpointLedgerCommand(), "Once a day the ledger's state is signed, so that a rewritten history shows elsewhere too."),
         RecurringJob.Of("DeleteStaleUploads", TimeSpan.FromHours(1), () => new DeleteStaleUploadsCommand(), "Uploads that nobody continued for 24 h give their disk space back."),
         RecurringJob.Of("ForgetIdempotencyKeys", TimeSpan.FromMinutes(10), () => new ForgetIdempotencyKeysCommand(), "Callers were promised 24 h; the table must not grow for ever."),
     ];

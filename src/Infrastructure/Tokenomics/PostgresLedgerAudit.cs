@@ -24,11 +24,12 @@ internal sealed class PostgresLedgerAudit(FogDbContext db, TimeProvider time) : 
                    coalesce(sum(balance) FILTER (WHERE kind = 'Burned'), 0)::bigint, coalesce(sum(balance) FILTER (WHERE kind = 'Fees'), 0)::bigint,
                    coalesce(sum(balance) FILTER (WHERE kind = 'Held'), 0)::bigint, count(*),
                    (SELECT count(*) FROM tokenomics.holds WHERE state = 'Open'), (SELECT count(*) FROM tokenomics.transfers), (SELECT count(*) FROM tokenomics.postings),
-                   (SELECT count(*) FROM tokenomics.transfers WHERE number > coalesce((SELECT max(last_transfer) FROM tokenomics.blocks), 0))
+                   (SELECT count(*) FROM tokenomics.transfers WHERE number > coalesce((SELECT max(last_transfer) FROM tokenomics.blocks), 0)),
+                   coalesce(sum(balance) FILTER (WHERE kind IN ('Treasury', 'Sovereign', 'RewardsPool', 'Faucet')), 0)::bigint
             FROM tokenomics.accounts
             """,
             r => new LedgerFindings(
-                r.GetInt64(0), r.GetInt64(1), r.GetInt64(2), r.GetInt64(3), r.GetInt64(4), r.GetInt64(6), r.GetInt64(5), r.GetInt64(7), r.GetInt64(8), r.GetInt64(9), differences),
+                r.GetInt64(0), r.GetInt64(1), r.GetInt64(2), r.GetInt64(10), r.GetInt64(3), r.GetInt64(4), r.GetInt64(6), r.GetInt64(5), r.GetInt64(7), r.GetInt64(8), r.GetInt64(9), differences),
             cancel)).Single();
         if (figures.Supply != Genesis.CapMicro)
             differences.Add(Differs("supply", "all accounts but issuance", Genesis.CapMicro, figures.Supply));

@@ -37,7 +37,7 @@ internal sealed class QueueWorld : IAsyncDisposable
         Time = time;
         _services = database.BuildServices(
             // Audits are chosen by chance; a generator that never says so keeps counts exact.
-            s => s.AddScheduler(options).AddTokenomics().AddArtifacts(new ArtifactOptions(_home, 1 << 20)).AddScoped<Random, NeverAudits>(), time);
+            s => s.AddScheduler(options).AddTokenomics(Path.Combine(_home, "ledger-key.pem")).AddArtifacts(new ArtifactOptions(_home, 1 << 20)).AddScoped<Random, NeverAudits>(), time);
     }
 
     public TimeProvider Time { get; }

@@ -80,7 +80,7 @@ public sealed class LedgerTests
         var charges = await _world.ReadAsync(s => s.GetRequiredService<IJobCharges>().OfAsync([job], CancellationToken.None));
         Assert.That(charges[job], Is.EqualTo(new JobCharge(10m, 3.000001m, 6.999999m, 0m)));
         var audit = await _world.SendAsync(new AuditLedgerQuery());
-        Assert.That(audit, Has.Property("Burned").EqualTo(0.03m).And.Property("Fees").EqualTo(0.060001m).And.Property("Circulating").EqualTo(999_999.97m));
+        Assert.That(audit, Has.Property("Burned").EqualTo(0.03m).And.Property("Fees").EqualTo(0.060001m).And.Property("Circulating").EqualTo(299.97m));
         await RequireSoundAsync();
     }
 
