@@ -152,6 +152,28 @@ public sealed class StatementTests
         return lines;
     });
 
+    /// <summary>Prints the plan that docs/economics.md quotes.</summary>
+    [Test, Explicit("A measurement, not a check")]
+    public async Task A_balance_among_a_million_postings()
+    {
+        var owner = await _world.OpenAccountAsync();
+        await _world.TamperAsync(
+            "INSERT INTO tokenomics.postings SELECT 1000 + n, (SELECT id FROM tokenomics.accounts WHERE kind = 'Available'), 1, 100000000 + n, '2030-01-01 12:00:01Z'::timestamptz + n * interval '1 second' "
+            + "FROM generate_series(1, 1000000) AS n");
+        await _world.SqlAsync("ANALYZE tokenomics.postings");
+        _time.Advance(TimeSpan.FromDays(300));
+        var at = new DateTimeOffset(2030, 1, 1, 12, 0, 1, TimeSpan.Zero).AddSeconds(333_333);
+        Assert.That((await _world.SendAsync(new GetBalanceQuery { At = at }, owner)).Balance, Is.EqualTo(100.333333m));
+        await using var explain = _world.DataSource.CreateCommand(
+            $"""
+            EXPLAIN (ANALYZE, BUFFERS) SELECT a.kind, last.balance, last.at FROM tokenomics.accounts a
+            CROSS JOIN LATERAL (SELECT balance, at FROM tokenomics.postings WHERE account_id = a.id AND at <= '{at:O}' ORDER BY at DESC, transfer DESC LIMIT 1) AS last WHERE a.owner = '{owner}'
+            """);
+        await using var plan = await explain.ExecuteReaderAsync();
+        while (await plan.ReadAsync())
+            TestContext.Out.WriteLine(plan.GetString(0));
+    }
+
     [Test]
     public async Task A_cause_without_measurements_still_reads()
     {
