@@ -18,9 +18,9 @@ public sealed class TokenomicsController(IDispatcher dispatcher) : ControllerBas
     [HttpGet("statement")]
     public Task<StatementDto> GetStatement([FromQuery] GetStatementQuery query, CancellationToken cancel) => dispatcher.SendAsync(query, cancel);
 
-    /// <remarks>Streamed, as <c>text/csv</c> or with <c>format=json</c> as one array.</remarks>
+    /// <remarks>Streamed, as one array or with <c>format=csv</c> as <c>text/csv</c>.</remarks>
     [HttpGet("ledger/export")]
-    [ProducesResponseType<IReadOnlyList<StatementLineDto>>(200, "application/json", "text/csv")]
+    [ProducesResponseType<IReadOnlyList<ExportedLine>>(200, "application/json", "text/csv")]
     public async Task<IActionResult> ExportLedger([FromQuery] ExportLedgerQuery query, CancellationToken cancel)
     {
         await LedgerExportWriter.WriteAsync(HttpContext, await dispatcher.SendAsync(query, cancel), HttpContext.RequestAborted);

@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using FogCompute.Application.Tokenomics;
-using Microsoft.Extensions.Options;
 
 namespace FogCompute.Api.Http;
 
@@ -24,7 +23,6 @@ public static class LedgerExportWriter
         response.ContentType = export.Format == "csv" ? "text/csv; charset=utf-8; header=present" : "application/json; charset=utf-8";
         response.Headers.ContentDisposition = $"attachment; filename=\"{export.Name}.{export.Format}\"";
         response.Headers.CacheControl = "no-store";
-        var json = http.RequestServices.GetRequiredService<IOptions<Microsoft.AspNetCore.Mvc.JsonOptions>>().Value.JsonSerializerOptions;
         var text = new StringBuilder();
         text.Append(export.Format == "csv" ? string.Join(',', Header) + "\r\n" : "[");
         var first = true;
@@ -33,7 +31,7 @@ public static class LedgerExportWriter
             if (export.Format == "csv")
                 AppendCsv(text, line);
             else
-                text.Append(first ? "\n" : ",\n").Append(JsonSerializer.Serialize(new { line.Address, line.Key, line.Line.At, line.Line.Transfer, line.Line.Kind, line.Line.Account, line.Line.Amount, line.Line.BalanceAfter, line.Line.Cause }, json));
+                text.Append(first ? "\n" : ",\n").Append(JsonSerializer.Serialize(line, JsonSetup.Responses));
             first = false;
             if (text.Length >= Chunk)
                 await SendAsync(response, text, cancel);
@@ -51,14 +49,14 @@ public static class LedgerExportWriter
         await response.BodyWriter.FlushAsync(cancel);
     }
 
-    private static void AppendCsv(StringBuilder text, ExportedLine exported)
+    private static void AppendCsv(StringBuilder text, ExportedLine line)
     {
-        var (line, cause) = (exported.Line, exported.Line.Cause);
+        var cause = line.Cause;
         // A line that stands for several replicas names them all.
         var replicas = cause?.Replicas;
         IReadOnlyList<object?> fields =
         [
-            line.At.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture), line.Transfer, line.Kind, exported.Key, exported.Address, line.Account, line.Amount, line.BalanceAfter,
+            line.At.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture), line.Transfer, line.Kind, line.Key, line.Address, line.Account, line.Amount, line.BalanceAfter,
             cause?.JobId, cause?.TaskIndex, replicas is null ? cause?.DeviceId : string.Join(';', replicas.Select(r => r.DeviceId)),
             replicas is null ? cause?.AttemptId : string.Join(';', replicas.Select(r => r.AttemptId)), replicas is null ? null : string.Join(';', replicas.Select(r => Plain(r.DeviceScore))),
             cause?.Seconds, cause?.Cores, cause?.MemoryGib, cause?.Tier, cause?.Multiplier, cause?.Verification, cause?.FormulaVersion, cause?.CoreHour, cause?.GibHour, cause?.Cap, cause?.Cost, cause?.Shortfall,

@@ -7,7 +7,7 @@ using FogCompute.Domain.Tokenomics;
 
 namespace FogCompute.Application.Tokenomics;
 
-// GET /api/tokenomics/ledger/export?address=&from=&to=&format=csv&all=false
+// GET /api/tokenomics/ledger/export?address=&from=&to=&format=json&all=false
 // Promises: every line of the period, in constant memory however many: lines are read a few thousand at a time while they are sent.
 
 [RequiresPermission(Permissions.LedgerRead)]
@@ -22,8 +22,8 @@ public sealed record ExportLedgerQuery : IQuery<LedgerExport>
     /// <summary>The period ends before this instant; absent or later than now: up to now.</summary>
     public DateTimeOffset? To { get; init; }
 
-    /// <summary><c>csv</c> (RFC 4180 with a header) or <c>json</c> (one array of statement lines).</summary>
-    public string Format { get; init; } = "csv";
+    /// <summary><c>csv</c> (RFC 4180 with a header) or <c>json</c> (one array).</summary>
+    public string Format { get; init; } = "json";
 
     /// <summary>The whole journal, the pool's own accounts too, in the journal's order; for operators, and not together with an address.</summary>
     public bool All { get; init; }
@@ -34,8 +34,21 @@ public sealed record ExportLedgerQuery : IQuery<LedgerExport>
 public sealed record LedgerExport(string Name, string Format, IAsyncEnumerable<ExportedLine> Lines);
 
 /// <param name="Address">Whose line; null: the pool's own.</param>
+/// <param name="Transfer">Number in the journal; lines of one transfer have the same.</param>
 /// <param name="Key">The transfer's idempotency key.</param>
-public sealed record ExportedLine(string? Address, string Key, StatementLineDto Line);
+/// <param name="Account">available, held, staked or unbonding, or one of the pool's own.</param>
+/// <param name="Amount">Credits, six places; negative: debited.</param>
+/// <param name="BalanceAfter">What that account then held.</param>
+/// <param name="Cause">Null where the kind says it all.</param>
+public sealed record ExportedLine(
+    string? Address, DateTimeOffset At, long Transfer, string Kind, string Key, string Account, decimal Amount, decimal BalanceAfter, LineCauseDto? Cause)
+{
+    internal static ExportedLine Of(StatementLine line, Guid? reader)
+    {
+        var dto = StatementLineDto.Of(line, reader);
+        return new ExportedLine(line.Address, dto.At, dto.Transfer, dto.Kind, line.Key, dto.Account, dto.Amount, dto.BalanceAfter, dto.Cause);
+    }
+}
 
 internal sealed class ExportLedgerValidator : AbstractValidator<ExportLedgerQuery>
 {
@@ -69,7 +82,7 @@ internal sealed class ExportLedgerHandler(ILedgerBook book, CallerContext contex
         {
             var lines = await book.LinesAsync(owner.Owner, period, Page, after, cancel);
             foreach (var line in lines)
-                yield return new ExportedLine(line.Address, line.Key, StatementLineDto.Of(line, reader));
+                yield return ExportedLine.Of(line, reader);
             if (lines.Count < Page)
                 yield break;
             after = new StatementCursor(lines[^1].At, lines[^1].Transfer, lines[^1].AccountRow);
@@ -83,7 +96,7 @@ internal sealed class ExportLedgerHandler(ILedgerBook book, CallerContext contex
         {
             var lines = await book.JournalAsync(period, Page, after, cancel);
             foreach (var line in lines)
-                yield return new ExportedLine(line.Address, line.Key, StatementLineDto.Of(line, null));
+                yield return ExportedLine.Of(line, null);
             if (lines.Count < Page)
                 yield break;
             after = new LedgerCursor(lines[^1].Transfer, lines[^1].AccountRow);

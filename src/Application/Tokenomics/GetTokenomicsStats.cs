@@ -66,7 +66,7 @@ public sealed record LedgerFigures(
     long StakingRewards, long TreasuryGrants);
 
 /// <summary>The last answer, for a second: dashboards ask often, and the sums over accounts and devices are the same for all of them.</summary>
-public sealed class TokenomicsStatsCache(TimeProvider time)
+public sealed class TokenomicsStatsCache(TimeProvider time) : IDisposable
 {
     private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(1);
 
@@ -87,6 +87,8 @@ public sealed class TokenomicsStatsCache(TimeProvider time)
             _gate.Release();
         }
     }
+
+    public void Dispose() => _gate.Dispose();
 }
 
 internal sealed class GetTokenomicsStatsHandler(

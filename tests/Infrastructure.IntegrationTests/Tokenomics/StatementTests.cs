@@ -136,10 +136,10 @@ public sealed class StatementTests
         _time.Advance(TimeSpan.FromSeconds(1));
         var lines = (await _world.SendAsync(new GetStatementQuery { Limit = 1000 }, requester)).Lines;
         var exported = await ExportAsync(new ExportLedgerQuery(), requester);
-        Assert.That(exported.Select(e => (e.Line.Transfer, e.Line.Account, e.Line.Amount, e.Line.BalanceAfter)), Is.EqualTo(lines.Select(l => (l.Transfer, l.Account, l.Amount, l.BalanceAfter))));
+        Assert.That(exported.Select(e => (e.Transfer, e.Account, e.Amount, e.BalanceAfter)), Is.EqualTo(lines.Select(l => (l.Transfer, l.Account, l.Amount, l.BalanceAfter))));
         var journal = await ExportAsync(new ExportLedgerQuery { All = true });
         Assert.That(journal, Has.Count.EqualTo(await _world.ScalarAsync<long>("SELECT count(*) FROM tokenomics.postings")));
-        Assert.That(journal.GroupBy(e => e.Line.Transfer).Select(t => t.Sum(e => e.Line.Amount)), Is.All.Zero);
+        Assert.That(journal.GroupBy(e => e.Transfer).Select(t => t.Sum(e => e.Amount)), Is.All.Zero);
         Assert.That(journal.Select(e => e.Address), Has.Some.Null.And.Some.EqualTo(LedgerWorld.AddressOf(provider)));
         Assert.That(Assert.ThrowsAsync<FogException>(() => ExportAsync(new ExportLedgerQuery { All = true }, requester))!.Error.Kind, Is.EqualTo(ErrorKind.Forbidden));
     }
