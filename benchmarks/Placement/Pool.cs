@@ -96,12 +96,13 @@ internal static class Pool
         var wrongShare = draw.Chance(0.05) ? 0.05 : 0.001;
         var verified = Math.Min(completed, 400) / 4;
         var wrong = Enumerable.Range(0, (int)verified).Count(_ => draw.Chance(wrongShare));
+        var reputation = new Reputation(verified - wrong, wrong, Epoch.AddHours(start));
         var known = new PlacementDevice
         {
             Id = $"{kind.Name}-{number:0000}", Owner = owner, CpuMillicores = cores * 1000, MemoryBytes = (long)(cores * kind.GibPerCore * (1L << 30)), Slots = cores * 2,
             Isolation = phone ? PhoneIsolation : AllIsolation, PayloadKinds = phone ? PhoneKinds : AllKinds, Region = region.Name,
             Labels = !phone && draw.Chance(0.7) ? new HashSet<string> { "avx2" } : [],
-            Trust = new Reputation(verified - wrong, wrong, Epoch.AddHours(start)).LowerBound(Epoch.AddHours(start)),
+            Trust = reputation.LowerBound(Epoch.AddHours(start)), Reliability = reputation.Mean(Epoch.AddHours(start)),
             Availability = completed / (completed + losses), Presence = profile, WattsPerCore = kind.Watts, BenchmarkScore = draw.LogNormal(Math.Log(kind.Score), kind.ScoreSpread),
         };
         return new SimulatedDevice(known, kind, stays, wrongShare);

@@ -45,7 +45,9 @@ public sealed class AgentHost(NodeOptions options, ExecutorFactory executors, IS
         }
         using var folder = StateFolder.Open(options.StateFolder);
         using var identity = DeviceIdentity.Load(folder, options.DeviceId, options.Server);
-        await using var executor = await executors(folder.Executor, options.AllowProcessIsolation, clock, stop);
+        if (await ProbeAsync(folder, stop) is not { } probed)
+            return ExitCodes.Ok;
+        await using var executor = probed;
         var machine = CapabilityProbe.Measure(folder.Root, "/");
         var offer = MakeOffer(machine, settings);
         var registration = Describe(machine, offer, identity, executor);
@@ -118,6 +120,20 @@ public sealed class AgentHost(NodeOptions options, ExecutorFactory executors, IS
         }
         log.Info("stopped", "fog-node stopped.");
         return ExitCodes.Ok;
+    }
+
+    /// <summary>The executor; null when the agent was stopped while it still tried out what this machine can do: nothing was begun.</summary>
+    private async Task<IAttemptExecutor?> ProbeAsync(StateFolder folder, CancellationToken stop)
+    {
+        try
+        {
+            return await executors(folder.Executor, options.AllowProcessIsolation, clock, stop);
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            log.Info("stopped", "fog-node stopped before it had started.");
+            return null;
+        }
     }
 
     private Offer MakeOffer(Capabilities machine, HarvestSettings settings)

@@ -121,15 +121,7 @@ public static class CommandLine
                     signalled.Cancel();
                 }, CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
             }
-            try
-            {
-                return await new AgentHost(options, executors, new LinuxSensors("/", clock), clock, log).RunAsync(signalled.Token);
-            }
-            catch (OperationCanceledException) when (signalled.IsCancellationRequested)
-            {
-                // Stopped while it was still measuring the machine: nothing was begun.
-                return ExitCodes.Ok;
-            }
+            return await new AgentHost(options, executors, new LinuxSensors("/", clock), clock, log).RunAsync(signalled.Token);
         });
         return command;
     }

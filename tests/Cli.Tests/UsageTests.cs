@@ -10,6 +10,10 @@ internal sealed class UsageTests : CliFixture
         ["run"],
         ["run", "--count", "0", "--", "true"],
         ["run", "--count", "many", "--", "true"],
+        ["run", "--count", "5", "--max-concurrent", "0", "--", "true"],
+        ["run", "--count", "5", "--max-concurrent", "1000001", "--", "true"],
+        ["run", "--count", "5", "--max-concurrent", "some", "--", "true"],
+        ["run", "--max-concurrent", "2", "--", "true"],
         ["run", "--sla", "iron", "--", "true"],
         ["run", "--cpu", "-1", "--", "true"],
         ["run", "--env", "NOVALUE", "--", "true"],
@@ -84,6 +88,14 @@ internal sealed class UsageTests : CliFixture
         Assert.That((string?)body["name"], Is.EqualTo("mine"));
         Assert.That((int?)body["limits"]!["wall_seconds"], Is.EqualTo(9));
         Assert.That(Plane.Requests.Single().IdempotencyKey, Is.Not.Null.And.Not.Empty);
+    }
+
+    [Test]
+    public async Task Limits_how_many_tasks_of_an_array_run_at_once_when_told_to()
+    {
+        Plane.On("POST", "/api/scheduler/jobs", $$"""{"success":true,"jobId":"{{JobId}}","status":"pending","sla":"bronze"}""", 201);
+        Assert.That((await RunAsync("run", "--count", "10", "--max-concurrent", "4", "--", "true")).ExitCode, Is.Zero);
+        Assert.That(Plane.Requests.Single().Body!["array"]!.ToJsonString(), Is.EqualTo("""{"count":10,"max_concurrent":4}"""));
     }
 
     [Test]

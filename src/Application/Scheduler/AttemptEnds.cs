@@ -25,7 +25,7 @@ internal sealed class AttemptEnds(IJobQueue queue, IDeviceDirectory devices, ITr
         {
             case TaskOutcome.Accepted accepted:
                 _accepted.Add((task, accepted));
-                Count(task.JobId, succeeded: 1, charged: accepted.CostMicro, runMs: (long)accepted.Winners.Average(w => w.WallMs));
+                Count(task.JobId, succeeded: 1, charged: accepted.CostMicro, runMs: (long)accepted.Wall.TotalMilliseconds);
                 foreach (var winner in accepted.Winners)
                     Tally(winner.DeviceId, t => t with { Completed = t.Completed + 1, WallMs = t.WallMs + winner.WallMs, Right = t.Right + (accepted.Verified ? 1 : 0) });
                 foreach (var loser in accepted.Losers)

@@ -14,7 +14,7 @@ namespace FogCompute.Application.Scheduler;
 public sealed record PlacePendingJobsCommand : ICommand<PlacementPassResult>;
 
 /// <param name="Placed">Leases written.</param>
-/// <param name="MoreToDo">Whether the pass was full, so that another should follow at once.</param>
+/// <param name="MoreToDo">Whether something waits that the pass did not look at and room is left, so that another should follow at once.</param>
 public sealed record PlacementPassResult(int Placed, bool MoreToDo) : IRecurringOutcome;
 
 internal sealed class PlacePendingJobsHandler(
@@ -34,13 +34,14 @@ internal sealed class PlacePendingJobsHandler(
     {
         var started = time.GetTimestamp();
         var now = time.GetUtcNow();
-        var open = await queue.OpenJobsAsync(0, JobsPerPass, now, cancellationToken);
-        if (open.Count == 0)
+        // The cheap questions first: most passes find nothing that waits, and with a long queue most find no room. The order of service is the dear one.
+        if (!await queue.AnyOpenAsync(now, cancellationToken))
             return Nothing;
         var devices = await pool.DevicesAsync(now, cancellationToken);
         var freeSlots = devices.Where(d => d.Unavailable is null).Sum(d => Math.Max(0, d.Slots - d.Leases));
         if (freeSlots == 0)
             return Nothing;
+        var open = await queue.OpenJobsAsync(0, JobsPerPass, now, cancellationToken);
 
         // Only jobs that some device could take now: jobs that fit nowhere, however many, must not keep others from being looked at.
         var placeable = Placeable(open, devices);
@@ -54,7 +55,8 @@ internal sealed class PlacePendingJobsHandler(
 
         var candidates = placeable.ToDictionary(c => c.Job.Id);
         var jobs = placeable.ToDictionary(c => c.Job.Id, c => c.Job);
-        var claimed = await queue.ClaimOpenAsync(Quotas(placeable, Math.Min(freeSlots, SchedulerOptions.PassSize)), now, cancellationToken);
+        var quotas = Quotas(placeable, Math.Min(freeSlots, SchedulerOptions.PassSize));
+        var claimed = await queue.ClaimOpenAsync(quotas, now, cancellationToken);
         var owners = devices.ToDictionary(d => d.Id, d => d.Owner, StringComparer.Ordinal);
         var executions = claimed.ToDictionary(e => e.Task.Key);
         var tasks = claimed.Select(e => Describe(e, jobs[e.Task.JobId], candidates[e.Task.JobId].Needs, owners))
@@ -88,7 +90,9 @@ internal sealed class PlacePendingJobsHandler(
         history.Record(new PlacementPass(now, problem.Tasks.Count, devices.Count, outcome.Assignments.Count, took), outcome);
         if (outcome.Search is { } search)
             await passes.WriteAsync(Detail(problem, outcome, search, now, took), cancellationToken);
-        return new PlacementPassResult(outcome.Assignments.Count, outcome.Assignments.Count > 0 && outcome.Assignments.Count < freeSlots);
+        // Room is left, and something waits that this pass did not look at.
+        var unseen = open.Count == JobsPerPass || claimed.CountBy(e => e.Task.JobId).Any(n => n.Value == quotas[jobs[n.Key]]);
+        return new PlacementPassResult(outcome.Assignments.Count, unseen && outcome.Assignments.Count > 0 && outcome.Assignments.Count < freeSlots);
     }
 
     private static readonly PlacementPassResult Nothing = new(0, false);

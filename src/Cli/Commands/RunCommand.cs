@@ -48,6 +48,7 @@ internal static class RunCommand
 internal sealed class JobFlags
 {
     private readonly Option<int> _count = new("--count", "-n") { Description = "Number of tasks; each sees its number as FOG_TASK_INDEX", DefaultValueFactory = _ => 1, HelpName = "N" };
+    private readonly Option<int?> _maxConcurrent = new("--max-concurrent") { Description = "With --count: run at most so many of the tasks at once", HelpName = "N" };
     private readonly Option<string> _sla = new("--sla") { Description = "bronze, silver, gold or platinum", DefaultValueFactory = _ => "bronze" };
     private readonly Option<double> _cpu = new("--cpu") { Description = "Cores per task", DefaultValueFactory = _ => 1, HelpName = "CORES" };
     private readonly Option<int> _memory = new("--memory") { Description = "Memory per task, MiB", DefaultValueFactory = _ => 256, HelpName = "MIB" };
@@ -62,6 +63,7 @@ internal sealed class JobFlags
     public JobFlags()
     {
         _count.Validators.Add(JobCommands.Between(1, 1_000_000));
+        _maxConcurrent.Validators.Add(JobCommands.Between(1, 1_000_000));
         _sla.AcceptOnlyFromAmong("bronze", "silver", "gold", "platinum");
         _cpu.Validators.Add(JobCommands.Positive);
         _memory.Validators.Add(JobCommands.Positive);
@@ -75,7 +77,7 @@ internal sealed class JobFlags
         _retries.Validators.Add(JobCommands.Between(0, 20));
     }
 
-    private IReadOnlyList<Option> All => [_count, _sla, _cpu, _memory, _output, _input, _environment, _name, _wall, _estimate, _retries];
+    private IReadOnlyList<Option> All => [_count, _maxConcurrent, _sla, _cpu, _memory, _output, _input, _environment, _name, _wall, _estimate, _retries];
 
     public void AddTo(Command command)
     {
@@ -110,6 +112,12 @@ internal sealed class JobFlags
         }
         if (invocation.Get(_count) > 1)
             job["array"] = new JsonObject { ["count"] = invocation.Get(_count) };
+        if (invocation.Get(_maxConcurrent) is { } most)
+        {
+            if (job["array"] is not { } array)
+                throw new CliException(ExitCodes.Usage, "--max-concurrent limits the tasks of an array, and this is one task.", "Say how many tasks there are: --count N.");
+            array["max_concurrent"] = most;
+        }
         if (invocation.Get(_output) is { Length: > 0 } globs)
             job["outputs"] = Strings(globs);
         if (invocation.Get(_input) is { Length: > 0 } files)

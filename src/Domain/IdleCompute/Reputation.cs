@@ -15,6 +15,13 @@ public readonly record struct Reputation(double Right, double Wrong, DateTimeOff
         return new(Right * keep + right, Wrong * keep + wrong, now);
     }
 
+    /// <summary>Mean of Beta(right + 1, wrong + 1): the probability that its next result is right. 1/2 without evidence.</summary>
+    public double Mean(DateTimeOffset now)
+    {
+        var keep = Decay(now);
+        return (Right * keep + 1) / ((Right + Wrong) * keep + 2);
+    }
+
     /// <summary>Lower one-sided 95 % bound of Beta(right + 1, wrong + 1), normal approximation, clamped to 0–1. About 0.03 without evidence.</summary>
     public double LowerBound(DateTimeOffset now)
     {
@@ -22,9 +29,8 @@ public readonly record struct Reputation(double Right, double Wrong, DateTimeOff
         var a = Right * keep + 1;
         var b = Wrong * keep + 1;
         var n = a + b;
-        var mean = a / n;
         var deviation = Math.Sqrt(a * b / (n * n * (n + 1)));
-        return Math.Clamp(mean - OneSided95 * deviation, 0, 1);
+        return Math.Clamp(a / n - OneSided95 * deviation, 0, 1);
     }
 
     private double Decay(DateTimeOffset now) => now <= At ? 1 : Math.Pow(0.5, (now - At) / HalfLife);

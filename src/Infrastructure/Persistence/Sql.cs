@@ -25,23 +25,45 @@ internal static class Sql
             return rows;
         }, cancel);
 
+    /// <summary>Runs statements that do not need each other's answers in one round trip, in this order.</summary>
+    public static Task<int> ExecuteSqlAsync(this FogDbContext db, IEnumerable<(string Sql, object?[] Values)> statements, CancellationToken cancel) =>
+        ConnectedAsync(db, async (connection, transaction) =>
+        {
+            await using var batch = new NpgsqlBatch(connection, transaction);
+            foreach (var (sql, values) in statements)
+            {
+                var command = new NpgsqlBatchCommand(sql);
+                foreach (var value in values)
+                    command.Parameters.Add(Parameter(value));
+                batch.BatchCommands.Add(command);
+            }
+            return await batch.ExecuteNonQueryAsync(cancel);
+        }, cancel);
+
     /// <summary>First column of the first row; default when there is no row or it is null.</summary>
     /// <exception cref="InvalidCastException">The column is of another type.</exception>
     public static Task<T?> ScalarSqlAsync<T>(this FogDbContext db, string sql, CancellationToken cancel, params object?[] values) =>
         RunAsync(db, sql, values, async command => await command.ExecuteScalarAsync(cancel) is { } value and not DBNull ? (T?)value : default, cancel);
 
-    private static async Task<T> RunAsync<T>(FogDbContext db, string sql, object?[] values, Func<NpgsqlCommand, Task<T>> run, CancellationToken cancel)
+    private static Task<T> RunAsync<T>(FogDbContext db, string sql, object?[] values, Func<NpgsqlCommand, Task<T>> run, CancellationToken cancel) =>
+        ConnectedAsync(db, async (connection, transaction) =>
+        {
+            await using var command = new NpgsqlCommand(sql, connection, transaction);
+            foreach (var value in values)
+                command.Parameters.Add(Parameter(value));
+            return await run(command);
+        }, cancel);
+
+    private static NpgsqlParameter Parameter(object? value) => value as NpgsqlParameter ?? new NpgsqlParameter { Value = value ?? DBNull.Value };
+
+    private static async Task<T> ConnectedAsync<T>(FogDbContext db, Func<NpgsqlConnection, NpgsqlTransaction?, Task<T>> run, CancellationToken cancel)
     {
         // Counted by the context: inside a transaction this opens nothing; outside it the connection goes back to the pool right after,
         // so that a request which then waits for a signal does not sit on one.
         await db.Database.OpenConnectionAsync(cancel);
         try
         {
-            var connection = (NpgsqlConnection)db.Database.GetDbConnection();
-            await using var command = new NpgsqlCommand(sql, connection, (NpgsqlTransaction?)db.Database.CurrentTransaction?.GetDbTransaction());
-            foreach (var value in values)
-                command.Parameters.Add(value as NpgsqlParameter ?? new NpgsqlParameter { Value = value ?? DBNull.Value });
-            return await run(command);
+            return await run((NpgsqlConnection)db.Database.GetDbConnection(), (NpgsqlTransaction?)db.Database.CurrentTransaction?.GetDbTransaction());
         }
         finally
         {

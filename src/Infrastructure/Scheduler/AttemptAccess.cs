@@ -12,9 +12,9 @@ internal sealed class AttemptAccess(FogDbContext db, TimeProvider time) : IAttem
     public async Task<AccountId?> OwnerOfLiveAttemptAsync(string deviceId, AttemptId attempt, CancellationToken cancel)
     {
         var owners = await db.QuerySqlAsync(
-            """
+            $"""
             SELECT j.account_id FROM scheduler.attempts a JOIN scheduler.jobs j ON j.id = a.job_id
-            WHERE a.id = $1 AND a.device_id = $2 AND a.state IN ('Leased', 'Staging', 'Running', 'Uploading') AND a.expires_at > $3
+            WHERE a.id = $1 AND a.device_id = $2 AND a.state IN {QueueOrder.Live} AND a.expires_at > $3
             """, r => new AccountId(r.GetGuid(0)), cancel, attempt.Value, deviceId, time.GetUtcNow());
         return owners.Count == 0 ? null : owners[0];
     }

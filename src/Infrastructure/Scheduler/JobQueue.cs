@@ -59,6 +59,10 @@ internal sealed class JobQueue(FogDbContext db, SchedulerOptions options) : IJob
         return (written, due.Count > 1);
     }
 
+    // The order keeps the planner to the index of open tasks, however many it believes there are.
+    public Task<bool> AnyOpenAsync(DateTimeOffset now, CancellationToken cancel) => db.ScalarSqlAsync<bool>(
+        "SELECT EXISTS (SELECT FROM (SELECT FROM scheduler.tasks WHERE open_slots > 0 AND eligible_at <= $1 ORDER BY job_id, index LIMIT 1) AS open)", cancel, now);
+
     public async Task<IReadOnlyList<OpenJob>> OpenJobsAsync(int skip, int limit, DateTimeOffset now, CancellationToken cancel)
     {
         var window = await QueueOrder.WindowAsync(db, now, options.AccountConcurrency, skip, limit, cancel);
@@ -124,14 +128,14 @@ internal sealed class JobQueue(FogDbContext db, SchedulerOptions options) : IJob
 
     public async Task<IReadOnlyList<TaskExecution>> ClaimOverdueAsync(DateTimeOffset now, int limit, CancellationToken cancel)
     {
-        var tasks = await db.Tasks.FromSql(
-            $"""
+        var tasks = await db.Tasks.FromSqlRaw(
+            $$"""
             SELECT t.* FROM scheduler.tasks t
             WHERE (t.job_id, t.index) IN (
                 SELECT a.job_id, a.task_index FROM scheduler.attempts a JOIN idle_compute.devices d ON d.id = a.device_id
-                WHERE a.state IN ('Leased', 'Staging', 'Running', 'Uploading') AND (a.expires_at <= {now} OR d.state IN ('Lost', 'Unregistered')))
-            ORDER BY t.job_id, t.index LIMIT {limit} FOR NO KEY UPDATE SKIP LOCKED
-            """).AsNoTracking().ToListAsync(cancel);
+                WHERE a.state IN {{QueueOrder.Live}} AND (a.expires_at <= {0} OR d.state IN ('Lost', 'Unregistered')))
+            ORDER BY t.job_id, t.index LIMIT {1} FOR NO KEY UPDATE SKIP LOCKED
+            """, now, limit).AsNoTracking().ToListAsync(cancel);
         return await AssembleAsync(tasks, null, cancel);
     }
 
@@ -174,7 +178,7 @@ internal sealed class JobQueue(FogDbContext db, SchedulerOptions options) : IJob
                 WHERE state = 'Running' AND task_count >= {Straggler.LeastTasks} AND materialised = task_count AND tasks_succeeded + tasks_failed < task_count
                   AND (tasks_succeeded + tasks_failed) * 100::bigint >= task_count * {Straggler.PercentEnded}::bigint
                   AND NOT EXISTS (SELECT FROM scheduler.tasks t WHERE t.job_id = jobs.id AND t.open_slots > 0)
-                  AND EXISTS (SELECT FROM scheduler.attempts a WHERE a.job_id = jobs.id AND a.state IN ('Leased', 'Staging', 'Running', 'Uploading') AND a.leased_at <= $1)
+                  AND EXISTS (SELECT FROM scheduler.attempts a WHERE a.job_id = jobs.id AND a.state IN {QueueOrder.Live} AND a.leased_at <= $1)
                 ORDER BY random() LIMIT 64) AS j
             CROSS JOIN LATERAL (
                 SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY wall_ms) AS median
@@ -189,15 +193,15 @@ internal sealed class JobQueue(FogDbContext db, SchedulerOptions options) : IJob
     public async Task<IReadOnlyList<TaskExecution>> ClaimRunningAsync(IReadOnlyCollection<JobId> jobs, DateTimeOffset leasedBefore, int limit, CancellationToken cancel)
     {
         var ids = jobs.Select(j => j.Value).ToArray();
-        var tasks = await db.Tasks.FromSql(
-            $"""
+        var tasks = await db.Tasks.FromSqlRaw(
+            $$"""
             SELECT t.* FROM scheduler.tasks t
             WHERE (t.job_id, t.index) IN (
                 SELECT a.job_id, a.task_index FROM scheduler.attempts a
-                WHERE a.job_id = ANY ({ids}) AND a.state IN ('Leased', 'Staging', 'Running', 'Uploading') AND a.leased_at <= {leasedBefore})
+                WHERE a.job_id = ANY ({0}) AND a.state IN {{QueueOrder.Live}} AND a.leased_at <= {1})
               AND t.open_slots = 0 AND NOT t.speculated AND NOT t.audited
-            ORDER BY t.job_id, t.index LIMIT {limit} FOR NO KEY UPDATE SKIP LOCKED
-            """).AsNoTracking().ToListAsync(cancel);
+            ORDER BY t.job_id, t.index LIMIT {2} FOR NO KEY UPDATE SKIP LOCKED
+            """, ids, leasedBefore, limit).AsNoTracking().ToListAsync(cancel);
         return await AssembleAsync(tasks, null, cancel);
     }
 
@@ -236,64 +240,67 @@ internal sealed class JobQueue(FogDbContext db, SchedulerOptions options) : IJob
         if (executions.Count == 0)
             return;
         var tasks = executions.Select(e => e.Task).ToArray();
-        await db.ExecuteSqlAsync(
-            """
-            UPDATE scheduler.tasks t SET state = n.state, open_slots = n.open_slots, epoch = n.epoch, job_errors = n.job_errors, device_losses = n.device_losses,
-                evictions = n.evictions, audited = n.audited, eligible_at = n.eligible_at, started_at = n.started_at, finished_at = n.finished_at,
-                output_digest = n.output_digest, failure_reason = n.failure_reason, cost_micro = n.cost_micro,
-                checkpoint_sha256 = n.checkpoint_sha256, checkpoint_epoch = n.checkpoint_epoch, idle_checkpoints = n.idle_checkpoints, speculated = n.speculated
-            FROM unnest($1::uuid[], $2::int[], $3::text[], $4::smallint[], $5::int[], $6::smallint[], $7::smallint[], $8::smallint[], $9::bool[], $10::timestamptz[],
-                $11::timestamptz[], $12::timestamptz[], $13::text[], $14::text[], $15::bigint[], $16::text[], $17::int[], $18::smallint[], $19::bool[])
-                AS n(job_id, index, state, open_slots, epoch, job_errors, device_losses, evictions, audited, eligible_at, started_at, finished_at, output_digest, failure_reason, cost_micro,
-                checkpoint_sha256, checkpoint_epoch, idle_checkpoints, speculated)
-            WHERE t.job_id = n.job_id AND t.index = n.index
-            """,
-            cancel,
+        var statements = new List<(string, object?[])> { Update(tasks) };
+        var added = executions.SelectMany(e => e.NewAttempts).ToArray();
+        if (added.Length > 0)
+            statements.Add(Insert(added));
+        var changed = executions.SelectMany(e => e.ChangedAttempts).ToArray();
+        if (changed.Length > 0)
+            statements.Add(Update(changed));
+        await db.ExecuteSqlAsync(statements, cancel);
+    }
+
+    private static (string Sql, object?[] Values) Update(JobTask[] tasks) => (
+        """
+        UPDATE scheduler.tasks t SET state = n.state, open_slots = n.open_slots, epoch = n.epoch, job_errors = n.job_errors, device_losses = n.device_losses,
+            evictions = n.evictions, audited = n.audited, eligible_at = n.eligible_at, started_at = n.started_at, finished_at = n.finished_at,
+            output_digest = n.output_digest, failure_reason = n.failure_reason, cost_micro = n.cost_micro,
+            checkpoint_sha256 = n.checkpoint_sha256, checkpoint_epoch = n.checkpoint_epoch, idle_checkpoints = n.idle_checkpoints, speculated = n.speculated
+        FROM unnest($1::uuid[], $2::int[], $3::text[], $4::smallint[], $5::int[], $6::smallint[], $7::smallint[], $8::smallint[], $9::bool[], $10::timestamptz[],
+            $11::timestamptz[], $12::timestamptz[], $13::text[], $14::text[], $15::bigint[], $16::text[], $17::int[], $18::smallint[], $19::bool[])
+            AS n(job_id, index, state, open_slots, epoch, job_errors, device_losses, evictions, audited, eligible_at, started_at, finished_at, output_digest, failure_reason, cost_micro,
+            checkpoint_sha256, checkpoint_epoch, idle_checkpoints, speculated)
+        WHERE t.job_id = n.job_id AND t.index = n.index
+        """,
+        [
             tasks.Select(t => t.JobId.Value).ToArray(), tasks.Select(t => t.Index).ToArray(), tasks.Select(t => t.State.ToString()).ToArray(), tasks.Select(t => t.OpenSlots).ToArray(),
             tasks.Select(t => t.Epoch).ToArray(), tasks.Select(t => t.JobErrors).ToArray(), tasks.Select(t => t.DeviceLosses).ToArray(), tasks.Select(t => t.Evictions).ToArray(),
             tasks.Select(t => t.Audited).ToArray(), tasks.Select(t => t.EligibleAt).ToArray(), tasks.Select(t => t.StartedAt).ToArray(), tasks.Select(t => t.FinishedAt).ToArray(),
             tasks.Select(t => t.OutputDigest).ToArray(), tasks.Select(t => t.FailureReason).ToArray(), tasks.Select(t => t.CostMicro).ToArray(),
             tasks.Select(t => t.CheckpointSha256).ToArray(), tasks.Select(t => t.CheckpointEpoch).ToArray(), tasks.Select(t => t.IdleCheckpoints).ToArray(),
-            tasks.Select(t => t.Speculated).ToArray());
+            tasks.Select(t => t.Speculated).ToArray(),
+        ]);
 
-        var added = executions.SelectMany(e => e.NewAttempts).ToArray();
-        if (added.Length > 0)
-            await InsertAsync(added, cancel);
-        var changed = executions.SelectMany(e => e.ChangedAttempts).ToArray();
-        if (changed.Length > 0)
-            await UpdateAsync(changed, cancel);
-    }
-
-    private Task<int> InsertAsync(Attempt[] attempts, CancellationToken cancel) =>
-        db.ExecuteSqlAsync(
-            """
-            INSERT INTO scheduler.attempts (id, job_id, task_index, device_id, replica, epoch, state, leased_at, expires_at, wall_ms, cpu_ms, log_bytes)
-            SELECT id, job_id, task_index, device_id, replica, epoch, 'Leased', leased_at, expires_at, 0, 0, 0
-            FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::smallint[], $6::int[], $7::timestamptz[], $8::timestamptz[])
-                AS n(id, job_id, task_index, device_id, replica, epoch, leased_at, expires_at)
-            """,
-            cancel,
+    private static (string Sql, object?[] Values) Insert(Attempt[] attempts) => (
+        """
+        INSERT INTO scheduler.attempts (id, job_id, task_index, device_id, replica, epoch, state, leased_at, expires_at, wall_ms, cpu_ms, log_bytes)
+        SELECT id, job_id, task_index, device_id, replica, epoch, 'Leased', leased_at, expires_at, 0, 0, 0
+        FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::smallint[], $6::int[], $7::timestamptz[], $8::timestamptz[])
+            AS n(id, job_id, task_index, device_id, replica, epoch, leased_at, expires_at)
+        """,
+        [
             attempts.Select(a => a.Id.Value).ToArray(), attempts.Select(a => a.JobId.Value).ToArray(), attempts.Select(a => a.TaskIndex).ToArray(), attempts.Select(a => a.DeviceId).ToArray(),
-            attempts.Select(a => a.Replica).ToArray(), attempts.Select(a => a.Epoch).ToArray(), attempts.Select(a => a.LeasedAt).ToArray(), attempts.Select(a => a.ExpiresAt).ToArray());
+            attempts.Select(a => a.Replica).ToArray(), attempts.Select(a => a.Epoch).ToArray(), attempts.Select(a => a.LeasedAt).ToArray(), attempts.Select(a => a.ExpiresAt).ToArray(),
+        ]);
 
-    private Task<int> UpdateAsync(Attempt[] attempts, CancellationToken cancel) =>
-        db.ExecuteSqlAsync(
-            """
-            UPDATE scheduler.attempts a SET state = n.state, reason = n.reason, message = n.message, started_at = n.started_at, finished_at = n.finished_at, exit_code = n.exit_code,
-                wall_ms = n.wall_ms, cpu_ms = n.cpu_ms, peak_memory_bytes = n.peak_memory_bytes, output_digest = n.output_digest, output = n.output, stdout_sha256 = n.stdout_sha256,
-                stderr_sha256 = n.stderr_sha256, log_tail = n.log_tail, log_bytes = n.log_bytes, signature = n.signature
-            FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::int[], $8::bigint[], $9::bigint[], $10::bigint[], $11::text[],
-                $12::jsonb[], $13::text[], $14::text[], $15::text[], $16::bigint[], $17::text[])
-                AS n(id, state, reason, message, started_at, finished_at, exit_code, wall_ms, cpu_ms, peak_memory_bytes, output_digest, output, stdout_sha256, stderr_sha256, log_tail,
-                log_bytes, signature)
-            WHERE a.id = n.id
-            """,
-            cancel,
+    private static (string Sql, object?[] Values) Update(Attempt[] attempts) => (
+        """
+        UPDATE scheduler.attempts a SET state = n.state, reason = n.reason, message = n.message, started_at = n.started_at, finished_at = n.finished_at, exit_code = n.exit_code,
+            wall_ms = n.wall_ms, cpu_ms = n.cpu_ms, peak_memory_bytes = n.peak_memory_bytes, output_digest = n.output_digest, output = n.output, stdout_sha256 = n.stdout_sha256,
+            stderr_sha256 = n.stderr_sha256, log_tail = n.log_tail, log_bytes = n.log_bytes, signature = n.signature
+        FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::int[], $8::bigint[], $9::bigint[], $10::bigint[], $11::text[],
+            $12::jsonb[], $13::text[], $14::text[], $15::text[], $16::bigint[], $17::text[])
+            AS n(id, state, reason, message, started_at, finished_at, exit_code, wall_ms, cpu_ms, peak_memory_bytes, output_digest, output, stdout_sha256, stderr_sha256, log_tail,
+            log_bytes, signature)
+        WHERE a.id = n.id
+        """,
+        [
             attempts.Select(a => a.Id.Value).ToArray(), attempts.Select(a => a.State.ToString()).ToArray(), attempts.Select(a => a.Reason).ToArray(), attempts.Select(a => a.Message).ToArray(),
             attempts.Select(a => a.StartedAt).ToArray(), attempts.Select(a => a.FinishedAt).ToArray(), attempts.Select(a => a.ExitCode).ToArray(), attempts.Select(a => a.WallMs).ToArray(),
             attempts.Select(a => a.CpuMs).ToArray(), attempts.Select(a => a.PeakMemoryBytes).ToArray(), attempts.Select(a => a.OutputDigest).ToArray(),
             Sql.JsonArray([.. attempts.Select(a => a.Output)]), attempts.Select(a => a.StdoutSha256).ToArray(), attempts.Select(a => a.StderrSha256).ToArray(),
-            attempts.Select(a => a.LogTail).ToArray(), attempts.Select(a => a.LogBytes).ToArray(), attempts.Select(a => a.Signature).ToArray());
+            attempts.Select(a => a.LogTail).ToArray(), attempts.Select(a => a.LogBytes).ToArray(), attempts.Select(a => a.Signature).ToArray(),
+        ]);
 
     public async Task StartJobsAsync(IReadOnlyCollection<JobId> jobs, DateTimeOffset now, CancellationToken cancel)
     {

@@ -19,10 +19,10 @@ internal sealed class LeaseDesk(FogDbContext db) : ILeaseDesk
         var specifications = new Dictionary<Guid, JobSpecification>();
         var jobs = new Dictionary<Guid, JobRow>();
         var leases = await db.QuerySqlAsync(
-            """
+            $"""
             SELECT a.id, a.job_id, a.task_index, a.replica, a.epoch, a.expires_at, t.checkpoint_sha256
             FROM scheduler.attempts a JOIN scheduler.tasks t ON t.job_id = a.job_id AND t.index = a.task_index
-            WHERE a.device_id = $1 AND a.state IN ('Leased', 'Staging', 'Running', 'Uploading') AND a.expires_at > $2 AND a.id <> ALL ($3) AND a.notice_until IS NULL
+            WHERE a.device_id = $1 AND a.state IN {QueueOrder.Live} AND a.expires_at > $2 AND a.id <> ALL ($3) AND a.notice_until IS NULL
             ORDER BY a.expires_at, a.id LIMIT $4
             """,
             r => (Id: r.GetGuid(0), Job: r.GetGuid(1), Index: r.GetInt32(2), Replica: r.GetInt16(3), Epoch: r.GetInt32(4), Expires: r.GetFieldValue<DateTimeOffset>(5),
@@ -76,7 +76,7 @@ internal sealed class LeaseDesk(FogDbContext db) : ILeaseDesk
         if (due.Length > 0)
         {
             await db.ExecuteSqlAsync(
-                "UPDATE scheduler.attempts SET expires_at = $3 WHERE id = ANY ($1) AND device_id = $2 AND state IN ('Leased', 'Staging', 'Running', 'Uploading')",
+                $"UPDATE scheduler.attempts SET expires_at = $3 WHERE id = ANY ($1) AND device_id = $2 AND state IN {QueueOrder.Live}",
                 cancel, due, deviceId, now + lease);
         }
         var known = rows.ToDictionary(r => r.Id);

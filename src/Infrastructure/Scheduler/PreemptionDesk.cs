@@ -24,11 +24,11 @@ internal sealed class PreemptionDesk(FogDbContext db) : IPreemptionDesk
 
     public async Task<IReadOnlyList<RunningAttempt>> RunningAsync(int highestPriority, DateTimeOffset now, CancellationToken cancel) =>
         await db.QuerySqlAsync(
-            """
+            $"""
             SELECT a.id, a.device_id, j.priority, j.cpu_millicores, j.memory_bytes, j.gpus, j.disk_limit_bytes, j.payload_kind,
                 j.checkpoint_path IS NOT NULL, coalesce(a.started_at, a.leased_at), a.notice_until IS NOT NULL, a.state = 'Uploading', j.sla_tier, j.deterministic
             FROM scheduler.attempts a JOIN scheduler.jobs j ON j.id = a.job_id
-            WHERE a.state IN ('Leased', 'Staging', 'Running', 'Uploading') AND (j.priority <= $1 OR a.notice_until IS NOT NULL)
+            WHERE a.state IN {QueueOrder.Live} AND (j.priority <= $1 OR a.notice_until IS NOT NULL)
             """,
             r => new RunningAttempt
             {

@@ -76,9 +76,9 @@ internal sealed class RunHistory(FogDbContext db) : IRunHistory
 internal sealed class PoolLoad(FogDbContext db) : IPoolLoad
 {
     public async Task<IReadOnlyList<LiveRun>> LiveRunsAsync(CancellationToken cancel) => await db.QuerySqlAsync(
-        """
+        $"""
         SELECT a.device_id, j.estimate_ms, coalesce(a.started_at, a.leased_at) FROM scheduler.attempts a JOIN scheduler.jobs j ON j.id = a.job_id
-        WHERE a.state IN ('Leased', 'Staging', 'Running', 'Uploading')
+        WHERE a.state IN {QueueOrder.Live}
         """,
         r => new LiveRun(r.GetString(0), TimeSpan.FromMilliseconds(r.GetInt64(1)), r.GetFieldValue<DateTimeOffset>(2)), cancel);
 

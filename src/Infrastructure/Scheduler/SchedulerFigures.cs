@@ -55,10 +55,10 @@ internal sealed class SchedulerFigures(FogDbContext db, SchedulerOptions options
 
     public async Task<(int Own, int Others)> UnderNoticeAsync(Job job, CancellationToken cancel) =>
         (await db.QuerySqlAsync(
-            """
+            $"""
             SELECT count(*) FILTER (WHERE j.id = $1)::int, count(*) FILTER (WHERE j.priority <= $2)::int
             FROM scheduler.attempts a JOIN scheduler.jobs j ON j.id = a.job_id
-            WHERE a.notice_until IS NOT NULL AND a.state IN ('Leased', 'Staging', 'Running', 'Uploading')
+            WHERE a.notice_until IS NOT NULL AND a.state IN {QueueOrder.Live}
             """, r => (r.GetInt32(0), r.GetInt32(1)), cancel, job.Id.Value, job.Priority - Preemption.PriorityGap))[0];
 
     public async Task<(int? Position, IReadOnlyList<JobAhead> First)> AheadAsync(Job job, int limit, DateTimeOffset now, CancellationToken cancel)
@@ -74,9 +74,9 @@ internal sealed class SchedulerFigures(FogDbContext db, SchedulerOptions options
     }
 
     public async Task<JobHoldings> HoldingsAsync(Job job, CancellationToken cancel) => (await db.QuerySqlAsync(
-        """
-        SELECT (SELECT count(DISTINCT a.task_index)::int FROM scheduler.attempts a WHERE a.job_id = $1 AND a.state IN ('Leased', 'Staging', 'Running', 'Uploading')),
-            (SELECT count(*)::int FROM scheduler.attempts a JOIN scheduler.jobs j ON j.id = a.job_id WHERE a.state IN ('Leased', 'Staging', 'Running', 'Uploading') AND j.account_id = $2),
+        $"""
+        SELECT (SELECT count(DISTINCT a.task_index)::int FROM scheduler.attempts a WHERE a.job_id = $1 AND a.state IN {QueueOrder.Live}),
+            (SELECT count(*)::int FROM scheduler.attempts a JOIN scheduler.jobs j ON j.id = a.job_id WHERE a.state IN {QueueOrder.Live} AND j.account_id = $2),
             (SELECT count(*)::int FROM scheduler.tasks t WHERE t.job_id = $1 AND t.speculated AND t.state IN ('Leased', 'Executing', 'Verifying') AND t.index IN (
                 SELECT a.task_index FROM scheduler.attempts a WHERE a.job_id = $1 AND a.state IN ('Leased', 'Staging', 'Running', 'Uploading', 'Reported')))
         """,

@@ -140,6 +140,11 @@ public sealed class ReputationTests
     public void Trust_is_the_lower_bound_of_what_was_seen(int right, int wrong, double expected) =>
         Assert.That(Trust(right, wrong), Is.EqualTo(expected).Within(1e-5));
 
+    // Laplace's rule of succession, faded by half in 30 days.
+    [TestCase(0, 0, 0, 0.5), TestCase(8, 0, 0, 0.9), TestCase(1, 9, 0, 1 / 6.0), TestCase(8, 0, 30, 5 / 6.0)]
+    public void Reliability_is_the_mean_of_what_was_seen(int right, int wrong, double daysLater, double expected) =>
+        Assert.That(new Reputation(right, wrong, Now).Mean(Now.AddDays(daysLater)), Is.EqualTo(expected).Within(1e-12));
+
     [Test]
     public void More_right_results_never_lower_trust_and_a_wrong_one_never_raises_it() => Check.One(
         Config.QuickThrowOnFailure.WithMaxTest(3000),

@@ -492,6 +492,22 @@ public sealed class AgentTests
         await Make.UntilAsync(() => _plane.Registrations.Any(r => r.Slots == 3), "the registration by device key");
     }
 
+    [Test]
+    public async Task A_stop_while_the_machine_is_still_tried_out_is_a_clean_end()
+    {
+        var probing = new TaskCompletionSource();
+        await using var agent = RunningAgent.Start(_plane, Folder(), real: async (_, _, _, stop) =>
+        {
+            probing.SetResult();
+            await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, stop);
+            throw new InvalidOperationException("The probe went on after the stop.");
+        });
+        await probing.Task.WaitAsync(TimeSpan.FromSeconds(10));
+        Assert.That(await agent.StopAsync(), Is.EqualTo(ExitCodes.Ok));
+        Assert.That(agent.Log, Does.Contain("stopped").And.Not.Contain("Exception"));
+        Assert.That(_plane.Registrations, Is.Empty);
+    }
+
     [TestCase(32)]
     [TestCase(256)]
     public async Task Tiny_tasks_flow_by_the_thousand_per_second(int slots)

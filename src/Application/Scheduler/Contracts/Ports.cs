@@ -39,6 +39,9 @@ public interface IJobQueue
     /// </summary>
     Task<(int Written, bool More)> WriteNextTasksAsync(int lowWater, DateTimeOffset now, CancellationToken cancel);
 
+    /// <summary>Whether any task has an open, eligible slot, of whatever job: without one <see cref="OpenJobsAsync"/> finds nothing. Cheap.</summary>
+    Task<bool> AnyOpenAsync(DateTimeOffset now, CancellationToken cancel);
+
     /// <summary>
     /// Jobs with at least one open, eligible slot that no limit holds back, in the order of service (<see cref="ServiceOrder"/>): at most
     /// <paramref name="limit"/> after the first <paramref name="skip"/>. Of one account half a window, as long as others wait.

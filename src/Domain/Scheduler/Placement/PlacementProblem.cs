@@ -20,8 +20,11 @@ public sealed record PlacementDevice
     public IReadOnlySet<string> Labels { get; init; } = new HashSet<string>();
     public string? Region { get; init; }
 
-    /// <summary>Lower confidence bound of its reputation, 0–1.</summary>
+    /// <summary>Lower confidence bound of its reputation, 0–1: what rules and rankings ask for, never a probability.</summary>
     public double Trust { get; init; }
+
+    /// <summary>Probability that its next result is right, 0–1: the mean of its reputation. 1/2, as a newcomer's, where nothing is known.</summary>
+    public double Reliability { get; init; } = 0.5;
 
     /// <summary>Share of attempts it did not lose, 0–1.</summary>
     public double Availability { get; init; } = 1;

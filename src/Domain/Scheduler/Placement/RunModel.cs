@@ -30,7 +30,7 @@ public static class RunModel
     public static double Joules(Requirements needs, PlacementDevice device, double seconds) => device.WattsPerCore * needs.CpuMillicores / 1000 * seconds;
 
     /// <summary>
-    /// Probability that the attempt does not end well: 1 − trust × P(the device stays) × P(in time). In time means before the deadline and the
+    /// Probability that the attempt does not end well: 1 − reliability × P(the device stays) × P(in time). In time means before the deadline and the
     /// wall limit, with log-normal run times.
     /// </summary>
     public static double Risk(PlacementTask task, PlacementDevice device, double seconds, DateTimeOffset now)
@@ -41,7 +41,7 @@ public static class RunModel
             inTime = WithinProbability((deadline - now).TotalSeconds, seconds, task.Spread);
         if (task.WallLimit is { } wall)
             inTime = Math.Min(inTime, WithinProbability(wall.TotalSeconds, seconds, task.Spread));
-        return Math.Clamp(1 - device.Trust * stays * inTime, 0, 1);
+        return Math.Clamp(1 - device.Reliability * stays * inTime, 0, 1);
     }
 
     /// <summary>P(run ≤ limit) of a log-normal run time with this median and spread.</summary>

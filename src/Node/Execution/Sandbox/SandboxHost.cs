@@ -115,19 +115,27 @@ internal sealed class SandboxHost : IAsyncDisposable
         if (groups is null)
             findings.Add($"Limits are watched by sampling, not by control groups: {whyNot}.");
         var host = new SandboxHost(home, groups, options.BubblewrapPath is { } given ? File.Exists(given) ? given : null : Programs.Find("bwrap"), time);
-        if (host.Bubblewrap is null)
-            findings.Add("Isolation sandbox is not offered: bubblewrap (bwrap) is not installed. Install the package 'bubblewrap'.");
-        else if (Native.IsRoot && host._setpriv is null)
+        try
         {
-            host.Bubblewrap = null;
-            findings.Add("Isolation sandbox is not offered: the agent runs as root and setpriv is missing. Install the package 'util-linux'.");
+            if (host.Bubblewrap is null)
+                findings.Add("Isolation sandbox is not offered: bubblewrap (bwrap) is not installed. Install the package 'bubblewrap'.");
+            else if (Native.IsRoot && host._setpriv is null)
+            {
+                host.Bubblewrap = null;
+                findings.Add("Isolation sandbox is not offered: the agent runs as root and setpriv is missing. Install the package 'util-linux'.");
+            }
+            else if (await host.TryOutAsync(stop) is { } fault)
+            {
+                host.Bubblewrap = null;
+                findings.Add($"Isolation sandbox is not offered: a trial run of bubblewrap failed: {fault}");
+            }
+            return host;
         }
-        else if (await host.TryOutAsync(stop) is { } fault)
+        catch
         {
-            host.Bubblewrap = null;
-            findings.Add($"Isolation sandbox is not offered: a trial run of bubblewrap failed: {fault}");
+            await host.DisposeAsync();
+            throw;
         }
-        return host;
     }
 
     /// <summary>Starts the program in a sandbox. Throws <see cref="IOException"/> or <see cref="System.ComponentModel.Win32Exception"/> when the device cannot.</summary>

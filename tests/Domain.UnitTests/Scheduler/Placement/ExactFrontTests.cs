@@ -37,7 +37,7 @@ public sealed class ExactFrontTests
         var random = new Random(seed);
         var devices = Enumerable.Range(0, random.Next(2, 6)).Select(i => Pool.Device($"d{i}", Pool.Owner(i)) with
         {
-            CpuMillicores = 1000 * random.Next(2, 6), Slots = random.Next(2, 6), Trust = random.Next(4, 10) / 10.0, BenchmarkScore = 1000 * random.Next(1, 4), WattsPerCore = 5 * random.Next(1, 4),
+            CpuMillicores = 1000 * random.Next(2, 6), Slots = random.Next(2, 6), Reliability = random.Next(4, 10) / 10.0, BenchmarkScore = 1000 * random.Next(1, 4), WattsPerCore = 5 * random.Next(1, 4),
         }).ToList();
         var replicated = random.Next(3) == 0;
         var kinds = Enumerable.Range(0, 2).Select(_ => Pool.Task(Pool.Needs with { CpuMillicores = 500 * random.Next(1, 4) }) with

@@ -15,7 +15,7 @@ internal static class Pool
 
     public static PlacementDevice Device(string id = "d1", Guid? owner = null) => new()
     {
-        Id = id, Owner = owner ?? Owner(0), CpuMillicores = 4000, MemoryBytes = 8 * GiB, Slots = 4, Trust = 0.5,
+        Id = id, Owner = owner ?? Owner(0), CpuMillicores = 4000, MemoryBytes = 8 * GiB, Slots = 4, Trust = 0.5, Reliability = 0.5,
         Isolation = new HashSet<Isolation> { Isolation.Process, Isolation.Sandbox }, PayloadKinds = new HashSet<string> { "builtin", "command" },
     };
 
@@ -34,7 +34,7 @@ internal static class Pool
             Gpus = random.Next(3), Slots = random.Next(6), LeasedMillicores = random.Next(3) * 500, LeasedBytes = random.Next(2) * (1L << 29), Leases = random.Next(3),
             NetworkAllowed = random.Next(2) == 0, Region = random.Next(2) == 0 ? "eu" : null, Trust = random.NextDouble(), Availability = random.NextDouble(),
             WattsPerCore = 2 + random.Next(20), BenchmarkScore = random.Next(2) == 0 ? null : random.NextDouble() * 1000, Unavailable = random.Next(6) == 0 ? "user_active" : null,
-        }).ToList();
+        }).Select(d => d with { Reliability = (1 + d.Trust) / 2 }).ToList();
         var jobs = Enumerable.Range(0, 3).Select(_ => Needs with
         {
             CpuMillicores = random.Next(1, 5) * 500, MemoryBytes = random.Next(1, 5) * (1L << 29), DiskBytes = random.Next(60), Gpus = random.Next(4) == 0 ? 1 : 0,
@@ -63,7 +63,7 @@ internal static class Pool
         var slots = tasks / devices + 2;
         var pool = Enumerable.Range(0, devices).Select(i => Device($"d{i}", Owner(i % 5)) with
         {
-            CpuMillicores = 1000 * slots, MemoryBytes = slots * GiB, Slots = slots, Trust = 0.2 + 0.8 * random.NextDouble(), BenchmarkScore = 500 + random.Next(1500),
+            CpuMillicores = 1000 * slots, MemoryBytes = slots * GiB, Slots = slots, Reliability = 0.2 + 0.8 * random.NextDouble(), BenchmarkScore = 500 + random.Next(1500),
             WattsPerCore = 2 + random.Next(20), Leases = i % 2, LeasedMillicores = i % 2 * 1000,
         }).ToList();
         var jobs = Enumerable.Range(0, kinds).Select(i => Task(Needs with { CpuMillicores = 500 * (1 + i % 2) }) with

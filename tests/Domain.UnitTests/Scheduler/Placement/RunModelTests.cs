@@ -48,15 +48,15 @@ public sealed class RunModelTests
     }
 
     [Test]
-    public void Risk_is_what_trust_staying_and_time_leave()
+    public void Risk_is_what_reliability_staying_and_time_leave()
     {
-        var device = Pool.Device() with { Trust = 0.8 };
+        var device = Pool.Device() with { Trust = 0.1, Reliability = 0.8 };
         var stays = device.Presence.Survival(Pool.Now, 3600);
         Assert.That(RunModel.Risk(Pool.Task(), device, 3600, Pool.Now), Is.EqualTo(1 - 0.8 * stays).Within(1e-12));
         var task = Pool.Task() with { Deadline = Pool.Now.AddHours(1), Spread = 0.5 };
         Assert.That(RunModel.Risk(task, device, 3600, Pool.Now), Is.EqualTo(1 - 0.8 * stays * 0.5).Within(1e-6), "half of the runs are in time");
         Assert.That(RunModel.Risk(task with { WallLimit = TimeSpan.FromMinutes(30) }, device, 3600, Pool.Now), Is.GreaterThan(1 - 0.8 * stays * 0.5), "the tighter limit counts");
         Assert.That(RunModel.Risk(task with { Deadline = Pool.Now }, device, 3600, Pool.Now), Is.EqualTo(1));
-        Assert.That(RunModel.Risk(task, device with { Trust = 0 }, 1, Pool.Now), Is.EqualTo(1));
+        Assert.That(RunModel.Risk(task, device with { Reliability = 0 }, 1, Pool.Now), Is.EqualTo(1));
     }
 }

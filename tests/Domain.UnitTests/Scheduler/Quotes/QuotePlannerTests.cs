@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using FogCompute.Domain.IdleCompute;
 using FogCompute.Domain.Scheduler;
 using FogCompute.Domain.Scheduler.Placement;
 using FogCompute.Domain.Scheduler.Quotes;
@@ -15,7 +16,7 @@ public sealed class QuotePlannerTests
 
     internal static PlacementDevice Device(string id, double score = 100, double watts = 10, double trust = 0.5, int cores = 4, AvailabilityProfile? presence = null) => new()
     {
-        Id = id, Owner = Guid.Empty, CpuMillicores = cores * 1000, MemoryBytes = cores * GiB, Slots = cores, BenchmarkScore = score, WattsPerCore = watts, Trust = trust,
+        Id = id, Owner = Guid.Empty, CpuMillicores = cores * 1000, MemoryBytes = cores * GiB, Slots = cores, BenchmarkScore = score, WattsPerCore = watts, Trust = trust, Reliability = trust,
         Isolation = new HashSet<Isolation> { Isolation.Process }, PayloadKinds = new HashSet<string> { "builtin" }, Presence = presence ?? Steady(),
     };
 
@@ -224,6 +225,32 @@ public sealed class QuotePlannerTests
         Assert.That(later.WaitSeconds, Is.EqualTo(900));
         Assert.That(later.P50Seconds, Is.EqualTo(now.P50Seconds + 900).Within(1).Percent);
         Assert.That(Plan(Problem(full, 4) with { BusySeconds = new Dictionary<string, double> { ["a"] = 600 }, QueueLimit = TimeSpan.FromSeconds(500) }).Plans.Single().FailureRisk, Is.EqualTo(1), "it expires unstarted");
+    }
+
+    /// <summary>As the pool describes a device with this record: right and wrong results, all of now.</summary>
+    private static PlacementDevice Recorded(string id, int right, int wrong)
+    {
+        var record = new Reputation(right, wrong, Now);
+        return Device(id) with { Trust = record.LowerBound(Now), Reliability = record.Mean(Now) };
+    }
+
+    [Test]
+    public void A_pool_of_newcomers_is_an_even_chance_and_a_record_makes_it_better_or_worse()
+    {
+        // Of a device that has shown nothing, right and wrong are equally likely: Beta(1, 1) has the mean 1/2. The devices never leave and no run comes near its limit, so nothing
+        // else adds to the risk; one less the lower bound, 97 %, would be a claim about devices of which nothing is known.
+        double Risk(int right, int wrong) => Plan(Problem([.. Enumerable.Range(0, 6).Select(i => Recorded($"d{i}", right, wrong))], 20)).Front.Min(p => p.Risk);
+        Assert.That(Risk(0, 0), Is.EqualTo(0.5).Within(0.01));
+        Assert.That(Risk(98, 0), Is.EqualTo(0.01).Within(0.01), "99 right of 100");
+        Assert.That(Risk(1, 9), Is.EqualTo(10 / 12.0).Within(0.01), "who was wrong nine times of ten is worse than a stranger");
+    }
+
+    [Test]
+    public void The_safe_plan_prefers_a_record_to_a_stranger_and_a_stranger_to_a_bad_record()
+    {
+        string[] Safe(params PlacementDevice[] devices) => [.. The(Plan(Problem(devices, 2)), PlanKind.Safe).Slots.Keys];
+        Assert.That(Safe(Recorded("proven", 50, 0), Recorded("new", 0, 0)), Is.EqualTo(new[] { "proven" }));
+        Assert.That(Safe(Recorded("new", 0, 0), Recorded("bad", 2, 20)), Is.EqualTo(new[] { "new" }));
     }
 
     [Test]
