@@ -80,7 +80,7 @@ public sealed class LedgerTests
     public async Task Others_see_neither_ones_statement_nor_the_whole_journal()
     {
         var address = (await _pool.GetAsync("/api/tokenomics/balance"))["address"]!.GetValue<string>();
-        var (_, member, _) = await _server.NewMemberAsync("ledger reader");
+        var (_, member, _) = await _server.NewMemberAsync("ledger-reader");
         using var client = member;
         foreach (var path in new[] { $"statement?address={address}", $"balance?address={address}&at=2026-01-01T00:00:00Z", $"ledger/export?address={address}" })
         {
