@@ -11,7 +11,18 @@ internal sealed record Policy(string Name, string Label, Func<ulong, IPlacementE
     public const string Unseeded = "nsga2_unseeded", Seeded = "nsga2";
 
     /// <summary>From the simplest on.</summary>
-    public static readonly Policy[] All =
+    /// <param name="names">Those wanted; null: all.</param>
+    /// <param name="generations">Of each search at most; null: as many as the budget allows.</param>
+    /// <exception cref="ArgumentException">There is none of such a name.</exception>
+    public static Policy[] Select(string[]? names, int? generations)
+    {
+        var all = All(generations);
+        return names?.Except(all.Select(p => p.Name)).FirstOrDefault() is { } unknown
+            ? throw new ArgumentException($"There is no policy {unknown}. There are: {string.Join(", ", all.Select(p => p.Name))}")
+            : [.. all.Where(p => names?.Contains(p.Name) ?? true)];
+    }
+
+    private static Policy[] All(int? generations) =>
     [
         new("random", "random", seed => new RandomFit(seed)),
         new("round_robin", "round robin", _ => new RoundRobin()),
@@ -19,8 +30,8 @@ internal sealed record Policy(string Name, string Label, Func<ulong, IPlacementE
         new("best_fit", "best fit", _ => new BestFit()),
         new("earliest_deadline", "earliest deadline", _ => new EarliestDeadline()),
         new("weighted_score", "weighted score", _ => new WeightedScorePlacement()),
-        new(Unseeded, "NSGA-II without seeds", _ => new NsgaPlacement(TimeProvider.System, new PlacementSettings { Seeded = false })),
-        new(Seeded, "NSGA-II", _ => new NsgaPlacement(TimeProvider.System), Product: true),
+        new(Unseeded, "NSGA-II without seeds", _ => new NsgaPlacement(TimeProvider.System, new PlacementSettings { Seeded = false, MaxGenerations = generations })),
+        new(Seeded, "NSGA-II", _ => new NsgaPlacement(TimeProvider.System, new PlacementSettings { MaxGenerations = generations }), Product: true),
     ];
 }
 

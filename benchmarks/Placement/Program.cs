@@ -7,22 +7,29 @@ using FogCompute.Domain.Scheduler.Placement;
 using FogCompute.Placement;
 
 // Which device gets which task: the product's engine beside the usual policies, all behind IPlacementEngine, in simulated pools and virtual time.
-// Usage: ./dev bench placement [--quick] [--plot FILE]. Prints a table per size of pool as docs/performance.md takes it, draws the chart, and ends with one JSON line.
+// Usage: ./dev bench placement [--quick] [--plot FILE] [--sizes DEVICES:SEEDS,...] [--policies NAME,...] [--generations N] [--misses]. Prints a table per size of pool as docs/performance.md takes it, draws the chart, and ends with one JSON line.
+// For comparing two versions on a shared machine: --sizes and --policies leave out what is not needed, --generations breeds so many in each search, however long they take,
+// and --misses writes to stderr each task that missed its deadline, with its attempts. Such runs judge nothing and draw no chart.
 
 const double ArrivalHours = 1, HorizonHours = 13, Load = 0.8;
 // Medians of the pass: decisions are cut at 250 ms by a clock that others share.
 const double DecisionLimit = 250 + 50;
 // Missed deadlines are a share of few tasks: a tenth of a percentage point is less than one of them in the smaller pools.
 const double MissTolerance = 0.1;
+// Where generations are counted instead of milliseconds: as good as none.
+var unhurried = TimeSpan.FromMinutes(1);
 
 CultureInfo.DefaultThreadCurrentCulture = CultureInfo.InvariantCulture;
+var misses = args.Contains("--misses");
 var quick = args.Contains("--quick");
 // A full run draws the chart of the documentation; a quick one only where it is told.
-var plot = Array.IndexOf(args, "--plot") is >= 0 and var at && at + 1 < args.Length ? args[at + 1] : quick ? null : Path.Combine("docs", "images", "placement.svg");
-(int Devices, int Seeds)[] plan = quick ? [(50, 5), (500, 3), (5_000, 1)] : [(50, 31), (500, 31), (5_000, 5)];
-var policies = Policy.All;
+int? generations = Option("--generations") is { } number ? int.Parse(number) : null;
+var partial = generations is not null || Option("--sizes") is not null || Option("--policies") is not null;
+var plot = Option("--plot") ?? (quick || partial ? null : Path.Combine("docs", "images", "placement.svg"));
+(int Devices, int Seeds)[] plan = Option("--sizes") is { } sized ? [.. sized.Split(',').Select(s => s.Split(':')).Select(s => (int.Parse(s[0]), int.Parse(s[1])))]
+    : quick ? [(50, 5), (500, 3), (5_000, 1)] : [(50, 31), (500, 31), (5_000, 5)];
+var policies = Policy.Select(Option("--policies")?.Split(','), generations);
 var baselines = policies.Where(p => !p.Product && p.Name != Policy.Unseeded).ToList();
-var product = policies.Single(p => p.Product);
 var clock = Stopwatch.StartNew();
 
 // The compiler must not be part of the first decisions.
@@ -44,6 +51,9 @@ foreach (var (devices, seeds) in plan)
     Console.Error.WriteLine($"{devices} devices, {seeds} seeds: done after {clock.Elapsed.TotalSeconds:0} s");
 }
 
+if (partial)
+    return 0;
+var product = policies.Single(p => p.Product);
 var verdicts = sizes.Select(Judge).ToList();
 foreach (var (size, verdict) in sizes.Zip(verdicts))
 {
@@ -73,6 +83,8 @@ Console.WriteLine(JsonSerializer.Serialize(new
 }));
 return pass ? 0 : 1;
 
+string? Option(string name) => Array.IndexOf(args, name) is >= 0 and var at && at + 1 < args.Length ? args[at + 1] : null;
+
 (Trial[] Trials, int Tasks) Seed(int devices, ulong seed)
 {
     var start = Pool.PastHours + Draw.For(seed, 4).Below(168);
@@ -80,7 +92,7 @@ return pass ? 0 : 1;
     var jobs = Workload.Generate(pool, seed, start, ArrivalHours * 3600, Load);
     // Windows as one baseline meets them, since each policy would make others: the two with most slots.
     var windows = new List<PlacementProblem>();
-    var outcomes = policies.Select(p => new Simulation(pool, jobs, p.Create(seed), seed, start, HorizonHours, p.Name == "weighted_score" ? windows.Add : null).Run()).ToList();
+    var outcomes = policies.Select(p => new Simulation(pool, jobs, p.Create(seed), seed, start, HorizonHours, p.Name == "weighted_score" ? windows.Add : null, generations is null ? null : unhurried, misses ? line => Console.Error.WriteLine($"{devices} {seed} {p.Name}: {line}") : null).Run()).ToList();
     var volumes = Fronts.Measure([.. windows.OrderByDescending(w => w.Tasks.Sum(t => t.Slots)).Take(2)], [.. policies.Select(p => p.Create(seed))]);
     return (Trial.WithAggregates([.. policies.Select((p, i) => new Trial(p.Name, seed, outcomes[i], volumes[i]))]), jobs.Sum(j => j.Tasks));
 }

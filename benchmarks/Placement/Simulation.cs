@@ -33,7 +33,7 @@ internal sealed class Simulation
     /// <summary>Requesters; jobs come from them in turn.</summary>
     private const int Accounts = 6;
     private const int Retries = 2, LossesAtOnce = 3, FinishedForMeasured = 5;
-    private static readonly TimeSpan Budget = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan UsualBudget = TimeSpan.FromMilliseconds(250);
 
     private readonly ulong _seed;
     private readonly double _startHour, _horizon;
@@ -47,6 +47,8 @@ internal sealed class Simulation
     private readonly List<double> _decisions = [];
     private readonly Dictionary<(AccountId Account, int Priority), DateTimeOffset> _lines = [];
     private readonly Action<PlacementProblem>? _seen;
+    private readonly TimeSpan _budget;
+    private readonly Action<string>? _missed;
     private long _order;
     private double _now;
     private bool _passPlanned;
@@ -57,8 +59,13 @@ internal sealed class Simulation
 
     /// <param name="hours">Length at most; what is open then counts as unfinished.</param>
     /// <param name="seen">Gets every problem before it is solved.</param>
-    public Simulation(SimulatedDevice[] pool, SimulatedJob[] jobs, IPlacementEngine engine, ulong seed, double startHour, double hours, Action<PlacementProblem>? seen = null)
+    /// <param name="budget">Of a decision; null: the product's.</param>
+    /// <param name="missed">Gets a line about each task that missed its deadline.</param>
+    public Simulation(
+        SimulatedDevice[] pool, SimulatedJob[] jobs, IPlacementEngine engine, ulong seed, double startHour, double hours, Action<PlacementProblem>? seen = null, TimeSpan? budget = null,
+        Action<string>? missed = null)
     {
+        (_budget, _missed) = (budget ?? UsualBudget, missed);
         (_seed, _startHour, _horizon, _engine, _seen) = (seed, startHour, hours * 3600, engine, seen);
         _devices = [.. pool.Select((d, i) => new Device(d, i))];
         _byId = _devices.ToDictionary(d => d.Spec.Known.Id, StringComparer.Ordinal);
@@ -139,8 +146,10 @@ internal sealed class Simulation
                 if (job.Spec.Deadline is null)
                     continue;
                 due++;
-                if (!task.Accepted)
-                    missed++;
+                if (task.Accepted)
+                    continue;
+                missed++;
+                _missed?.Invoke(Story(task));
             }
         }
         turnaround.Sort();
@@ -149,6 +158,16 @@ internal sealed class Simulation
         return new Outcome(
             due == 0 ? 0 : missed / (double)due, (double)Pricing.Credits(_charged) / hours, _joules / 3600 / hours, Statistics.Quantile(turnaround, 0.5), Statistics.Quantile(turnaround, 0.99),
             Statistics.Quantile(urgent, 0.9), _spent == 0 ? 0 : _lost / _spent, _decisions);
+    }
+
+    /// <summary>What became of a task: minutes since its submit.</summary>
+    private string Story(SimulatedTask task)
+    {
+        var spec = task.Job.Spec;
+        double Minutes(double at) => Math.Round((at - spec.Submitted) / 60, 1);
+        var history = task.History.Select(a => $"{a.Device.Spec.Known.Id} at {Minutes(a.Started)} for {Math.Round(a.Runs / 60, 1)} (speed {RunModel.Speed(a.Device.Spec.Known, _reference):0.00}): {(a.Ended ? $"{a.How} at {Minutes(a.EndedAt)}" : "running")}");
+        return $"job {spec.Number}.{task.Index} of {spec.Tasks}, {spec.Terms.Tier}, priority {spec.Priority}, {spec.Needs.CpuMillicores}m, estimate {spec.Estimate.TotalMinutes:0.0} × {spec.Bias:0.00}, "
+            + $"deadline {Minutes(spec.Deadline!.Value)}, closed {Minutes(task.ClosedAt)}, {task.Job.Suitable.Length} suitable: {string.Join("; ", history)}";
     }
 
     private void Schedule(double at, Event what) => _events.Enqueue(what, (at, _order++));
@@ -202,7 +221,7 @@ internal sealed class Simulation
             return false;
         var problem = new PlacementProblem([.. window.Values.Select(Describe)], [.. _devices.Select(d => d.Current)])
         {
-            Now = now, Seed = _seed * 1_000_003 + _passes++, Budget = Budget,
+            Now = now, Seed = _seed * 1_000_003 + _passes++, Budget = _budget,
         };
         _seen?.Invoke(problem);
         var clock = Stopwatch.GetTimestamp();
@@ -254,6 +273,8 @@ internal sealed class Simulation
         var runs = spec.Estimate.TotalSeconds * spec.Bias * noise / RunModel.Speed(device.Spec.Known, _reference);
         var attempt = new Attempt(task, device, _now, staging, Math.Min(runs, spec.WallLimit.TotalSeconds), runs > spec.WallLimit.TotalSeconds, draw.Chance(device.Spec.WrongShare));
         device.Take(attempt);
+        if (_missed is not null)
+            task.History.Add(attempt);
         task.Live.Add(attempt);
         Schedule(_now + staging + attempt.Runs, new Event(What.End, Attempt: attempt));
     }
@@ -264,7 +285,7 @@ internal sealed class Simulation
     {
         foreach (var attempt in device.Running.ToArray())
         {
-            Stop(attempt, useful: false);
+            Stop(attempt, useful: false, "device left");
             var task = attempt.Task;
             task.Used.Remove(device);
             Reopen(task, ++task.Losses <= LossesAtOnce ? 0 : RetryBackoff.After(task.Losses - LossesAtOnce, 0.5).TotalSeconds);
@@ -276,7 +297,7 @@ internal sealed class Simulation
     {
         var task = attempt.Task;
         var terms = task.Job.Spec.Terms;
-        Stop(attempt, useful: !attempt.TimesOut);
+        Stop(attempt, useful: !attempt.TimesOut, attempt.TimesOut ? "timed out" : attempt.Wrong ? "wrong" : "ended");
         if (attempt.TimesOut)
         {
             task.Used.Remove(attempt.Device);
@@ -319,16 +340,16 @@ internal sealed class Simulation
     {
         // Replicas that an agreement makes needless are not lost work; those of a task that comes to nothing are.
         foreach (var attempt in task.Live.ToArray())
-            Stop(attempt, useful: accepted);
+            Stop(attempt, useful: accepted, "stopped");
         if (task.OpenSlots > 0)
             task.Job.Waiting.Remove(task);
         (task.OpenSlots, task.Closed, task.Accepted, task.ClosedAt) = (0, true, accepted, _now);
         task.Job.OpenTasks--;
     }
 
-    private void Stop(Attempt attempt, bool useful)
+    private void Stop(Attempt attempt, bool useful, string how)
     {
-        attempt.Ended = true;
+        (attempt.Ended, attempt.How, attempt.EndedAt) = (true, how, _now);
         attempt.Device.Give(attempt);
         attempt.Task.Live.Remove(attempt);
         var seconds = Math.Clamp(_now - attempt.Started - attempt.Staging, 0, attempt.Runs);
@@ -345,6 +366,8 @@ internal sealed class Simulation
     private sealed record Attempt(SimulatedTask Task, Device Device, double Started, double Staging, double Runs, bool TimesOut, bool Wrong)
     {
         public bool Ended { get; set; }
+        public string? How { get; set; }
+        public double EndedAt { get; set; }
     }
 
     private sealed class Device(SimulatedDevice spec, int number)
@@ -440,6 +463,9 @@ internal sealed class Simulation
         /// <summary>Devices that run it or returned a result.</summary>
         public HashSet<Device> Used { get; } = [];
         public List<Attempt> Live { get; } = [];
+
+        /// <summary>All its attempts, where somebody wants to know.</summary>
+        public List<Attempt> History { get; } = [];
         public List<(int Digest, double Seconds)> Results { get; } = [];
     }
 }

@@ -9,6 +9,18 @@ internal enum FileKind { Regular, Folder, Link, Other }
 /// <summary>What <c>statx</c> says about one path. <see cref="AllocatedBytes"/> is what it takes on disk, so holes in sparse files are free.</summary>
 internal readonly record struct FileFacts(FileKind Kind, long Size, long AllocatedBytes, uint Links, ulong Inode, ulong Device);
 
+/// <summary>Flags of mount(2).</summary>
+[Flags]
+internal enum MountFlags
+{
+    None = 0,
+    NoSetUser = 2,
+    NoDevices = 4,
+    Remount = 0x20,
+    Bind = 0x1000,
+    Private = 0x40000,
+}
+
 /// <summary>The few system calls that the base library does not offer. Linux only; callers check.</summary>
 internal static class Native
 {
@@ -20,6 +32,19 @@ internal static class Native
     private const int ThreadCpuClock = 3;
     private const int CrossDevice = 18;
     private const uint MemoryFileCloseOnExec = 1;
+    private const int CloneFs = 0x200;
+    private const int CloneNewMounts = 0x20000;
+    private const int UnmountDetach = 2;
+    private const int UnmountNoFollow = 8;
+    private const uint OpenTreeClone = 1;
+    private const uint MoveMountEmptySource = 4;
+
+    // The same on every architecture.
+    private const nint OpenTree = 428;
+    private const nint MoveMount = 429;
+    private const nint CloseRange = 436;
+    private const nuint FirstOwnDescriptor = 3;
+    private const nuint CloseRangeCloseOnExec = 4;
 
     // O_NOFOLLOW is one of the few open flags whose value differs between architectures.
     private static readonly int _noFollow = RuntimeInformation.ProcessArchitecture is Architecture.Arm64 or Architecture.Arm ? 0x8000 : 0x20000;
@@ -90,6 +115,43 @@ internal static class Native
     /// <summary>SIGTERM; false when the process is gone.</summary>
     public static bool Terminate(int process) => process > 1 && kill(process, SigTerminate) == 0;
 
+    /// <summary>
+    /// Keeps descriptors that the agent itself was started with from its children; the runtime's own are kept already. Kernels before 5.11 cannot, and refuse.
+    /// </summary>
+    public static void KeepDescriptors() => _ = close_range(CloseRange, FirstOwnDescriptor, uint.MaxValue, CloseRangeCloseOnExec);
+
+    /// <summary>Gives the calling thread a folder and root of its own, without which it cannot enter another mount namespace. Throws <see cref="IOException"/>.</summary>
+    public static void LeaveSharedFolder() => Check(unshare(CloneFs), "leave the shared folder");
+
+    /// <summary>Moves the calling thread into a mount namespace. Throws <see cref="IOException"/>.</summary>
+    public static void EnterMounts(SafeFileHandle mountNamespace) => Check(setns(mountNamespace, CloneNewMounts), "enter a mount namespace");
+
+    /// <summary>mount(2). Throws <see cref="IOException"/>.</summary>
+    public static void Mount(string source, string target, string? kind, MountFlags flags, string? options) =>
+        Check(mount(source, target, kind, (nuint)flags, options), $"mount {target}");
+
+    /// <summary>Takes away what is mounted at the path, at once for new users. Throws <see cref="IOException"/>.</summary>
+    public static void Unmount(string target) => Check(umount2(target, UnmountDetach | UnmountNoFollow), $"unmount {target}");
+
+    /// <summary>A folder as a mount that is not attached yet. Throws <see cref="IOException"/>.</summary>
+    public static SafeFileHandle CloneMount(string folder)
+    {
+        var descriptor = open_tree(OpenTree, AtCurrentFolder, folder, OpenTreeClone | CloseOnExec);
+        return descriptor >= 0
+            ? new SafeFileHandle((nint)descriptor, ownsHandle: true)
+            : throw new IOException($"Cannot take {folder} for a mount: {Marshal.GetLastPInvokeErrorMessage()}.");
+    }
+
+    /// <summary>Attaches what <see cref="CloneMount"/> made. Throws <see cref="IOException"/>.</summary>
+    public static void AttachMount(SafeFileHandle tree, string target) =>
+        Check(move_mount(MoveMount, tree, "", AtCurrentFolder, target, MoveMountEmptySource) == 0 ? 0 : -1, $"mount {target}");
+
+    private static void Check(int result, string what)
+    {
+        if (result != 0)
+            throw new IOException($"Cannot {what}: {Marshal.GetLastPInvokeErrorMessage()}.");
+    }
+
     /// <summary>CPU time of the calling thread; zero where the clock does not exist.</summary>
     public static TimeSpan ThreadCpu()
     {
@@ -119,6 +181,30 @@ internal static class Native
 
     [DllImport("libc", SetLastError = true), DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static extern int kill(int process, int signal);
+
+    [DllImport("libc", SetLastError = true), DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern int unshare(int flags);
+
+    [DllImport("libc", SetLastError = true), DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern int setns(SafeFileHandle descriptor, int kind);
+
+    [DllImport("libc", SetLastError = true), DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern int mount([MarshalAs(UnmanagedType.LPUTF8Str)] string source, [MarshalAs(UnmanagedType.LPUTF8Str)] string target,
+        [MarshalAs(UnmanagedType.LPUTF8Str)] string? kind, nuint flags, [MarshalAs(UnmanagedType.LPUTF8Str)] string? options);
+
+    [DllImport("libc", SetLastError = true), DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern int umount2([MarshalAs(UnmanagedType.LPUTF8Str)] string target, int flags);
+
+    // The library has names for these three only since 2.34 and 2.36.
+    [DllImport("libc", EntryPoint = "syscall", SetLastError = true), DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern nint close_range(nint number, nuint first, nuint last, nuint flags);
+
+    [DllImport("libc", EntryPoint = "syscall", SetLastError = true), DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern nint open_tree(nint number, nint folder, [MarshalAs(UnmanagedType.LPUTF8Str)] string path, nuint flags);
+
+    [DllImport("libc", EntryPoint = "syscall", SetLastError = true), DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern nint move_mount(nint number, SafeFileHandle from, [MarshalAs(UnmanagedType.LPUTF8Str)] string fromPath, nint to,
+        [MarshalAs(UnmanagedType.LPUTF8Str)] string toPath, nuint flags);
 
     [DllImport("libc", SetLastError = true), DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static extern int clock_gettime(int clock, [Out] long[] time);

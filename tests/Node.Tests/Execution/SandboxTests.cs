@@ -223,6 +223,51 @@ public sealed class SandboxTests(bool controlGroups)
     }
 
     [Test]
+    public async Task A_command_cannot_reach_or_change_the_root_that_those_after_it_see()
+    {
+        if (Environment.UserName == "root")
+            Assert.That(_bench.Executor.Findings, Has.None.Contains("prepared root"), "as root, commands run in prepared roots");
+        const string look = "id -u; ls -A /dev /dev/pts / /tmp /dev/shm /work; cut -d' ' -f 4,5,6 /proc/self/mountinfo | grep -v ' /work '; cat /proc/sys/kernel/hostname; stat -c '%u %a' /tmp /dev/shm /proc/1";
+        await _bench.Sh(look);
+        var before = _bench.Stdout;
+        foreach (var attack in (string[])
+        [
+            "for f in /x /tmp/../x /dev/x /dev/null/x /usr/x /etc/x /proc/x /bin/x; do echo x > $f; done; rm -rf /dev /etc /tmp /work; mkdir /y; mv /tmp /z; chmod 700 /tmp /dev/shm",
+            "umount /proc; umount -l /proc /tmp /work /dev/shm; mount -t proc proc /proc; mount -t tmpfs none /tmp; mount --make-shared /; mount --bind /work /usr; mount -o remount,rw /",
+            "hostname other; ipcmk -M 4096; mkdir -p /tmp/a/b /dev/shm/c; echo x > /tmp/a/b/x; ln -s / /tmp/root; mkfifo /dev/shm/f; exec sleep 0.05",
+            "(kill -9 0) ; kill -9 1; kill -STOP 1; for p in $(seq 1 64); do kill -9 $p 2>/dev/null; [ -e /proc/$p/root/proc/1/ns ] && ls /proc/$p/root >/dev/null; done; kill -9 -1",
+        ])
+        {
+            await _bench.Sh(attack + "; true");
+            await _bench.Sh(look);
+            Assert.That(_bench.Stdout, Is.EqualTo(before), attack);
+        }
+    }
+
+    [Test]
+    public async Task Only_its_own_processes_and_descriptors_are_there()
+    {
+        await _bench.Run(["perl", "-e", "opendir(D, '/proc'); print join(',', sort { $a <=> $b } grep { /^[0-9]+$/ } readdir D), '|'; opendir(F, '/proc/self/fd'); print join(',', sort grep { /^[0-9]+$/ && readlink(\"/proc/self/fd/$_\") !~ m{^/proc} } readdir F), '|'; print open(T, '<', '/dev/tty') ? 'tty' : 'none', '|', -S '/proc/1/fd/0' ? 1 : 0, '|'; opendir(G, '/proc/1/fd'); print join(',', map { readlink(\"/proc/1/fd/$_\") } grep { /^([3-9]|[0-9]{2,})$/ } readdir G)"]);
+        Assert.That(_bench.Stdout, Does.Match(@"^1,[0-9]+\|0,1,2\|none\|0\|$"), _bench.Stderr);
+    }
+
+    [Test]
+    public async Task Passes_variables_of_any_name_and_starts_programs_not_the_shells_own_words()
+    {
+        Dictionary<string, string> variables = new() { ["with.dot"] = "1", ["IFS"] = "a", ["ENV"] = "$(id)", ["OPTIND"] = "x", ["count"] = "9", ["UID"] = "0", ["PS4"] = "`id`", ["text"] = "a\nb" };
+        var result = await _bench.Run(["env", "-0"], l => l with { Payload = l.Payload with { Env = variables } });
+        Assert.That(result.Outcome, Is.EqualTo(AttemptOutcomes.Succeeded), result.Message + _bench.Stderr);
+        var seen = _bench.Stdout.Split('\0');
+        foreach (var (name, value) in variables)
+            Assert.That(seen, Does.Contain($"{name}={value}"));
+
+        await _bench.Run(["echo", "a\\tb"]);
+        Assert.That(_bench.Stdout, Is.EqualTo("a\\tb\n"), "the program, not the shell's command of that name");
+        var own = await _bench.Run(ExecutionBench.Lease(new PayloadSpec { Kind = PayloadKinds.Command, Argv = ["./a=b", "--", "-c"], Env = new Dictionary<string, string> { ["with.dot"] = "1" } }), stage: work => ExecutionBench.WriteProgram(Path.Combine(work, "a=b"), "#!/bin/sh\necho \"$*\"\n"));
+        Assert.That((own.Outcome, _bench.Stdout), Is.EqualTo((AttemptOutcomes.Succeeded, "-- -c\n")), own.Message + _bench.Stderr);
+    }
+
+    [Test]
     public async Task Has_no_privileges_and_cannot_get_any()
     {
         await _bench.Sh("id -u; grep -E '^(CapPrm|CapEff|CapBnd|CapAmb|CapInh|NoNewPrivs|Seccomp):' /proc/self/status | tr -d '\\t'");

@@ -34,7 +34,7 @@ public sealed record PlacementSettings
 /// <summary>
 /// Placement by multi-objective search: <see cref="WeightedScorePlacement"/> decides alone where there is little to choose or little at stake;
 /// otherwise NSGA-II, seeded with the usual heuristics and with what was intended before, looks for placements that no other beats in all of
-/// expected finish, cost, energy, risk and imbalance, and the pass takes the one nearest to what its tasks bought. Source of the algorithm: Deb,
+/// expected finish, cost, energy, risk and imbalance, and the pass takes the one nearest to what its tasks bought, each weighed by its own plan. Source of the algorithm: Deb,
 /// Pratap, Agarwal, Meyarivan, IEEE TEC 6(2), 2002.
 /// <para>
 /// Who is placed is decided before the search, by order of service; the search only decides where. It keeps to the smaller of the problem's

@@ -86,7 +86,7 @@ public sealed record PlacementTask
     /// <summary>Micro-credits per hour of one replica at the job's tier.</summary>
     public double MicroPerHour { get; init; }
 
-    /// <summary>Which trade-off was bought; the pass takes the point of the front that suits what its tasks bought, altogether.</summary>
+    /// <summary>Which trade-off was bought; the pass takes the point of the front that suits its tasks best, each by its own plan.</summary>
     public PlanKind Plan { get; init; } = PlanKind.Knee;
 }
 

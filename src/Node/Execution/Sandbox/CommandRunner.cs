@@ -47,7 +47,7 @@ internal sealed class CommandRunner(SandboxHost host, TimeProvider time)
 
     private async Task<ExecutionResult> LaunchAsync(ExecutionRequest request, SandboxSpec spec, LeaseLimits limits, CancellationToken stop)
     {
-        var launcher = await host.TakeLauncherAsync(spec.Network);
+        var launcher = await host.TakeLauncherAsync(spec);
         var clean = false;
         ExecutionResult result;
         try

@@ -17,6 +17,9 @@ internal sealed partial class SandboxProcess(
     /// <summary>Processes that stand by while no payload runs.</summary>
     public int OwnProcesses => ownProcesses;
 
+    /// <summary>The shell of a launcher with a prepared root: first process of a pid namespace that holds those of all its commands.</summary>
+    public int? Shell { get; set; }
+
     private TimeSpan _sampledCpu;
     private long? _sampledPeak;
     private bool _disposed;
@@ -39,6 +42,8 @@ internal sealed partial class SandboxProcess(
     public DiskSpace Disk => host.Disk;
 
     public bool HasExited => process.HasExited;
+
+    public int Id => process.Id;
 
     /// <summary>User id the payload runs as when the agent is root.</summary>
     public uint? User => user;
@@ -84,6 +89,9 @@ internal sealed partial class SandboxProcess(
     {
         if (notes is null)
             return Native.Terminate(process.Id);
+        // Below the shell: unshare, the first process of the command, the program.
+        if (Shell is { } shell)
+            return ProcessTree.Children(shell) is [var unshare, ..] && ProcessTree.Children(unshare) is [var first, ..] && ProcessTree.Children(first) is [var own, ..] && Native.Terminate(own);
         // The first child of the namespace's first process; later ones were orphaned to it.
         return InitProcess() is { } init && ProcessTree.Children(init) is [var program, ..] && Native.Terminate(program);
     }
@@ -93,7 +101,7 @@ internal sealed partial class SandboxProcess(
     {
         await process.WaitForExitAsync(stop);
         // bwrap ends as soon as the program does; the kernel then ends the rest of the pid namespace, a moment later.
-        var init = group is null ? InitProcess() : null;
+        var init = group is null ? Shell ?? InitProcess() : null;
         for (var wait = 0; wait < 5000 && StillThere(init); wait++)
         {
             if (mark is not null || wait > 500)
@@ -118,8 +126,8 @@ internal sealed partial class SandboxProcess(
     /// <summary>Waits until of a launcher nothing but itself is left; false when that takes longer than it may.</summary>
     public async Task<bool> QuietAsync()
     {
-        // Without a group the tree does not show what was orphaned; it ends with the first process of its pid namespace.
-        var init = group is null ? InitProcess() : null;
+        // Without a group the tree does not show what was orphaned; it ends with the first process of its pid namespace. unshare has waited for that already.
+        var init = group is null && Shell is null ? InitProcess() : null;
         for (var wait = 0; Members().Count > ownProcesses || (init is { } first && ProcessTree.IsAlive(first)); wait++)
         {
             if (wait == 1000)

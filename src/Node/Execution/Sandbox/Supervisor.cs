@@ -144,7 +144,7 @@ internal sealed class Supervisor : IAsyncDisposable
     // The last step of our chain, failing to become the program.
     private static bool IsStartFailure(string line) =>
         line.StartsWith("setpriv: failed to execute", StringComparison.Ordinal) || line.StartsWith("bwrap: execvp", StringComparison.Ordinal)
-        || line.StartsWith("fog-limit:", StringComparison.Ordinal) || line.StartsWith("fog-sandbox:", StringComparison.Ordinal);
+        || line.StartsWith(SandboxHost.EnvironmentProgram + ":", StringComparison.Ordinal) || line.StartsWith("fog-limit:", StringComparison.Ordinal) || line.StartsWith("fog-sandbox:", StringComparison.Ordinal);
 
     private static string FirstLine(string file)
     {

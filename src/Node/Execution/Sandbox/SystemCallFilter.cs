@@ -15,7 +15,10 @@ internal static class SystemCallFilter
     private const uint NotPermitted = 1, NotImplemented = 38, NotSupported = 95;
     private const uint NewUserNamespace = 0x10000000;
     private const ushort Load = 0x20, JumpEqual = 0x15, JumpAtLeast = 0x35, JumpBits = 0x45, Return = 0x06;
-    private const uint OffsetNumber = 0, OffsetArchitecture = 4, OffsetFirstArgument = 16;
+    private const uint OffsetNumber = 0, OffsetArchitecture = 4, OffsetFirstArgument = 16, OffsetFourthArgument = 40;
+
+    // What unshare --mount-proc calls: MS_REC | MS_PRIVATE, then MS_NOSUID | MS_NODEV | MS_NOEXEC.
+    private const uint MakePrivate = 0x44000, MountProc = 0xe;
 
     // Same numbers on every architecture since Linux 5.1.
     private static readonly uint[] _newCalls = [425, 426, 427, 428, 429, 430, 431, 432, 442];
@@ -24,14 +27,18 @@ internal static class SystemCallFilter
     private static readonly uint[] _arm64 = [39, 40, 41, 104, 105, 106, 217, 218, 219, 241, 265, 268, 273, 280, 282, 294];
 
     /// <summary>The program as an array of <c>struct sock_filter</c>; null on an architecture whose numbers we do not list.</summary>
-    public static byte[]? Build() => RuntimeInformation.ProcessArchitecture switch
+    /// <param name="procMounts">
+    /// Lets through the two forms of <c>mount</c> that give a new pid namespace its <c>/proc</c>, for a launcher whose commands inherit its filter. A payload that calls
+    /// them is refused by the kernel, for want of the capability.
+    /// </param>
+    public static byte[]? Build(bool procMounts) => RuntimeInformation.ProcessArchitecture switch
     {
-        Architecture.X64 => Build(0xC000003E, _x64, fallocate: 285, clone: 56, unshare: 272, secondAbi: 0x40000000),
-        Architecture.Arm64 => Build(0xC00000B7, _arm64, fallocate: 47, clone: 220, unshare: 97, secondAbi: null),
+        Architecture.X64 => Build(0xC000003E, _x64, procMounts ? 165u : null, fallocate: 285, clone: 56, unshare: 272, secondAbi: 0x40000000),
+        Architecture.Arm64 => Build(0xC00000B7, _arm64, procMounts ? 40u : null, fallocate: 47, clone: 220, unshare: 97, secondAbi: null),
         _ => null,
     };
 
-    private static byte[] Build(uint architecture, uint[] refused, uint fallocate, uint clone, uint unshare, uint? secondAbi)
+    private static byte[] Build(uint architecture, uint[] refused, uint? procMount, uint fallocate, uint clone, uint unshare, uint? secondAbi)
     {
         const uint clone3 = 435;
         var program = new List<(ushort Code, byte True, byte False, uint K)>
@@ -42,6 +49,14 @@ internal static class SystemCallFilter
         };
         if (secondAbi is { } bit)
             program.AddRange([(JumpAtLeast, 0, 1, bit), (Return, 0, 0, Refuse | NotImplemented)]);
+        if (procMount is { } mount)
+            program.AddRange(
+            [
+                (JumpEqual, 0, 7, mount),
+                (Load, 0, 0, OffsetFourthArgument + 4), (JumpEqual, 0, 3, 0),
+                (Load, 0, 0, OffsetFourthArgument), (JumpEqual, 2, 0, MakePrivate), (JumpEqual, 1, 0, MountProc),
+                (Return, 0, 0, Refuse | NotPermitted), (Return, 0, 0, Allow),
+            ]);
         foreach (var number in refused.Concat(_newCalls))
             program.AddRange([(JumpEqual, 0, 1, number), (Return, 0, 0, Refuse | NotPermitted)]);
         program.AddRange(

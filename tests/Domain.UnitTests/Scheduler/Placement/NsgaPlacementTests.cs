@@ -57,6 +57,18 @@ public sealed class NsgaPlacementTests
     }
 
     [Test]
+    public void Every_task_is_put_where_it_wants_to_be_not_where_the_mean_of_all_wants_it()
+    {
+        PlacementDevice Machine(string id, double score, double watts) => Pool.Device(id) with { CpuMillicores = 64_000, MemoryBytes = 64 * Pool.GiB, Slots = 64, BenchmarkScore = score, WattsPerCore = watts };
+        var tasks = Enumerable.Range(0, 20).Select(i => Pool.Task(index: i) with { Estimate = TimeSpan.FromHours(1), Plan = PlanKind.Green, MicroPerHour = 100_000 }).ToList();
+        // It would end on the slow machine too, if it took as long as expected.
+        tasks[7] = tasks[7] with { Deadline = Pool.Now.AddHours(2.5), Plan = PlanKind.Cheap };
+        var outcome = Place(new PlacementProblem(tasks, [Machine("fast", 200, 20), Machine("frugal", 50, 2)]) { Now = Pool.Now });
+        Assert.That(outcome.Search, Is.Not.Null);
+        Assert.That(outcome.Assignments.Where(a => a.DeviceId == "fast").Select(a => a.Task.Index), Is.EqualTo(new[] { 7 }));
+    }
+
+    [Test]
     public void Each_plan_names_the_point_that_is_best_in_it_and_the_knee_is_nearest_to_the_ideal()
     {
         var front = Place(Pool.Mixed(60, 12, 1), Short with { MaxGenerations = 10 }).Search!.Front;
@@ -77,22 +89,14 @@ public sealed class NsgaPlacementTests
     }
 
     [Test]
-    public void A_mixed_pass_takes_what_suits_its_tasks_on_average()
-    {
-        var search = Place(Buying(Pool.Mixed(60, 12, 3), i => i % 3 == 0 ? PlanKind.Green : PlanKind.Fast)).Search!;
-        var figures = search.Front.Select(p => Pool.Figures(p.Objectives)).ToList();
-        double[] weights = [2 / 3.0, 0, 1 / 3.0, 0, 0];
-        Assert.That(Distance(figures[search.Chosen], figures, weights), Is.EqualTo(figures.Min(f => Distance(f, figures, weights))).Within(1e-6));
-    }
-
-    [Test]
-    public void A_deadline_adds_as_much_weight_on_risk_as_the_plan_has()
+    public void A_deadline_adds_as_much_weight_on_risk_and_on_finish_as_the_plan_has()
     {
         var problem = Buying(Pool.Mixed(60, 12, 5), _ => PlanKind.Cheap);
         var search = Place(problem with { Tasks = [.. problem.Tasks.Select(t => t with { Deadline = Pool.Now.AddHours(5) })] }).Search!;
         var figures = search.Front.Select(p => Pool.Figures(p.Objectives)).ToList();
-        double[] weights = [0, 0.5, 0, 0.5, 0];
-        Assert.That(Distance(figures[search.Chosen], figures, weights), Is.EqualTo(figures.Min(f => Distance(f, figures, weights))).Within(1e-6));
+        double[] weights = [1, 1, 0, 1, 0];
+        // What nobody wishes for weighs a thousandth.
+        Assert.That(Distance(figures[search.Chosen], figures, weights), Is.EqualTo(figures.Min(f => Distance(f, figures, weights))).Within(5e-3));
     }
 
     [Test]

@@ -1,10 +1,11 @@
+using System.Runtime.Intrinsics;
 using FogCompute.Domain.Scheduler.Placement.Evolution;
 
 namespace FogCompute.Domain.Scheduler.Placement.Search;
 
 /// <summary>
 /// A placement problem as flat tables: devices in play fastest first, classes of tasks that are alike to every device (same requirements,
-/// estimate, spread, limits and rate), and per class its candidates, the devices that could take one of its slots now, with the figures of
+/// estimate, spread, limits, rate and plan), and per class its candidates, the devices that could take one of its slots now, with the figures of
 /// <see cref="RunModel"/> for each. A search only looks up. Cost: O(classes × devices) calls of the run model.
 /// <para>
 /// In a pool above <see cref="PlacementSettings.CandidateLimit"/> devices a class gets a fifth of that limit from each of five orders: the
@@ -12,7 +13,7 @@ namespace FogCompute.Domain.Scheduler.Placement.Search;
 /// devices the greedy or the previous answer use for it, so that nothing becomes unplaceable by the restriction.
 /// </para>
 /// </summary>
-internal sealed class PlacementModel
+internal sealed record PlacementModel
 {
     /// <summary>Figures per candidate: seconds, micro-credits, joules, risk.</summary>
     public const int Figures = 4;
@@ -115,9 +116,23 @@ internal sealed class PlacementModel
     /// <summary>The same problem with some of its slots only.</summary>
     public PlacementModel With(IReadOnlyList<int> slots)
     {
-        var copy = (PlacementModel)MemberwiseClone();
+        var copy = this with { };
         copy.SetSlots([.. slots.Select(slot => SlotTask[slot])]);
         return copy;
+    }
+
+    /// <summary>The same problem with each figure of a class times a factor.</summary>
+    /// <param name="factors">Classes × <see cref="Figures"/>.</param>
+    public PlacementModel Weighted(ReadOnlySpan<double> factors)
+    {
+        var table = new double[Table.Length];
+        for (var taskClass = 0; taskClass + 1 < ClassStart.Length; taskClass++)
+        {
+            var factor = Vector256.Create(factors.Slice(taskClass * Figures, Figures));
+            for (var at = ClassStart[taskClass] * Figures; at < ClassStart[taskClass + 1] * Figures; at += Figures)
+                (factor * Vector256.Create(Table.AsSpan(at, Figures))).CopyTo(table, at);
+        }
+        return this with { Table = table };
     }
 
     /// <param name="problem">What is to be placed.</param>
@@ -154,13 +169,13 @@ internal sealed class PlacementModel
                 list[i] = place[list[i]];
         }
 
-        var classes = new Dictionary<(int, TimeSpan, double, DateTimeOffset?, TimeSpan?, double), int>();
+        var classes = new Dictionary<(int, TimeSpan, double, DateTimeOffset?, TimeSpan?, double, PlanKind), int>();
         var taskClass = new int[problem.Tasks.Count];
         var examples = new List<(PlacementTask Task, int Requirement)>();
         for (var task = 0; task < taskClass.Length; task++)
         {
             var t = problem.Tasks[task];
-            var key = (requirementOf[task], t.Estimate, t.Spread, t.Deadline, t.WallLimit, t.MicroPerHour);
+            var key = (requirementOf[task], t.Estimate, t.Spread, t.Deadline, t.WallLimit, t.MicroPerHour, t.Plan);
             if (!classes.TryGetValue(key, out taskClass[task]))
             {
                 classes[key] = taskClass[task] = examples.Count;

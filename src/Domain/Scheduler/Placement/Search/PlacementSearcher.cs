@@ -73,17 +73,19 @@ internal sealed class PlacementSearcher
         history.Remember(loop);
 
         known.AddRange(loop.Front().Where(i => i.IsFeasible).Select(i => new PlacementPoint([.. i.Genes], [.. i.Objectives])));
-        var wanted = Wanted();
-        var improved = Improve(new PlacementFront(known, _model.SlotCount), wanted, repeats);
-        var front = new PlacementFront([.. known, .. improved], _model.SlotCount);
+        var found = new PlacementFront(known, _model.SlotCount);
+        var wishes = new PlacementWishes(_model, found.Scale);
+        var wished = Wished(found, wishes, repeats);
+        var improved = Improve(found, repeats);
+        var front = new PlacementFront([.. known, .. wished, .. improved], _model.SlotCount);
         var named = Enum.GetValues<PlanKind>().Select(plan => (Plan: plan, Point: front.Nearest(PlacementFront.WeightsOf(plan)))).ToList();
-        var chosen = front.Nearest(wanted);
+        var chosen = front.Points.MinBy(p => wishes.Of(p.Genes))!;
         front.Thin(_settings.FrontSize, [chosen, .. named.Select(n => n.Point)]);
 
         var past = new PlacementFront([.. known.Take(knownSeeds), .. history.At(loop.Generation / 2)], _model.SlotCount);
         past.Thin(_settings.FrontSize, []);
         var volume = Volume(front, front.Scale, worst);
-        return new PlacementOutcome(Assignments(chosen.Genes, wanted), Unplaced(), new PlacementSearch
+        return new PlacementOutcome(Assignments(chosen.Genes), Unplaced(), new PlacementSearch
         {
             Front = [.. front.Points.Select(p => new FrontPoint(Describe(p.Objectives), [.. named.Where(n => n.Point == p).Select(n => n.Plan)]))],
             Chosen = front.Points.ToList().IndexOf(chosen), Slots = _model.SlotCount, Devices = _model.PoolSize,
@@ -93,21 +95,6 @@ internal sealed class PlacementSearcher
     }
 
     private static PlacementObjectives Describe(double[] objectives) => new(objectives[0], objectives[1], objectives[2], objectives[3], objectives[4]);
-
-    /// <summary>The pass's weights: the mean over its slots of what their tasks bought; one with a deadline wants it kept as much as all the rest.</summary>
-    private double[] Wanted()
-    {
-        var wanted = new double[Objectives];
-        var safe = PlacementFront.WeightsOf(PlanKind.Safe);
-        foreach (var number in _model.SlotTask)
-        {
-            var task = _model.Tasks[number];
-            var weights = PlacementFront.WeightsOf(task.Plan);
-            for (var m = 0; m < Objectives; m++)
-                wanted[m] += (task.Deadline is null ? weights[m] : (weights[m] + safe[m]) / 2) / _model.SlotCount;
-        }
-        return wanted;
-    }
 
     /// <summary>
     /// Feasible placements: the one known, what was intended before, the heuristics, then greedy ones by random weights, improved by these, until the
@@ -170,7 +157,7 @@ internal sealed class PlacementSearcher
             cancel.ThrowIfCancellationRequested();
             var weights = scale.Weigh(RandomWeights(random));
             var genes = Greedy(weights, _seeds.ByRegret(weights));
-            Improve(genes, weights, rounds: 1, until: SeedShare);
+            Improve(genes, _state, _improvement, weights, rounds: 1, until: SeedShare);
             Add(genes);
         }
         return seeds;
@@ -205,38 +192,50 @@ internal sealed class PlacementSearcher
         return worst;
     }
 
-    /// <summary>The named points and the wanted one, improved towards what they are wanted for until nothing helps or time is up.</summary>
-    private List<PlacementPoint> Improve(PlacementFront front, double[] wanted, int repeatsAllowed)
+    /// <summary>The point of the front that suits the tasks' wishes best, improved towards them until nothing helps or time is up.</summary>
+    private List<PlacementPoint> Wished(PlacementFront front, PlacementWishes wishes, int repeatsAllowed)
+    {
+        var genes = front.Points.MinBy(p => wishes.Of(p.Genes))!.Genes.ToArray();
+        Improve(genes, wishes.State, wishes.Improvement, wishes.Weights, int.MaxValue, ImproveShare);
+        return Remeasured(genes, repeatsAllowed) is { } point ? [point] : [];
+    }
+
+    /// <summary>The named points, improved towards what they are named for until nothing helps or time is up.</summary>
+    private List<PlacementPoint> Improve(PlacementFront front, int repeatsAllowed)
     {
         var improved = new List<PlacementPoint>();
-        double[][] aims = [wanted, .. Enum.GetValues<PlanKind>().Select(PlacementFront.WeightsOf)];
-        foreach (var aim in aims.DistinctBy(a => (a[0], a[1], a[2], a[3], a[4])))
+        foreach (var aim in Enum.GetValues<PlanKind>().Select(PlacementFront.WeightsOf))
         {
             var genes = front.Nearest(aim).Genes.ToArray();
-            Improve(genes, front.Scale.Weigh(aim.Select(w => w + Aside).ToArray()), int.MaxValue, ImproveShare);
-            // Measured from the beginning: sums that were moved along have rounding errors.
-            _state.Load(genes);
-            if (_state.Unsettled == 0 && _state.Repeats <= repeatsAllowed)
-                improved.Add(new PlacementPoint(genes, Measured()));
+            Improve(genes, _state, _improvement, front.Scale.Weigh(aim.Select(w => w + Aside).ToArray()), int.MaxValue, ImproveShare);
+            if (Remeasured(genes, repeatsAllowed) is { } point)
+                improved.Add(point);
         }
         return improved;
     }
 
-    /// <summary>Rounds of moves of every slot and of exchanges, until one helps nothing or a share of the budget is spent.</summary>
-    private void Improve(int[] genes, in Weights weights, int rounds, double until)
+    /// <summary>Measured from the beginning: sums that were moved along have rounding errors.</summary>
+    private PlacementPoint? Remeasured(int[] genes, int repeatsAllowed)
     {
         _state.Load(genes);
-        if (_state.Unsettled > 0)
+        return _state.Unsettled == 0 && _state.Repeats <= repeatsAllowed ? new PlacementPoint(genes, Measured()) : null;
+    }
+
+    /// <summary>Rounds of moves of every slot and of exchanges, until one helps nothing or a share of the budget is spent.</summary>
+    private void Improve(int[] genes, PlacementState state, LocalImprovement improvement, in Weights weights, int rounds, double until)
+    {
+        state.Load(genes);
+        if (state.Unsettled > 0)
             return;
         var chance = _problem.Seed;
         for (var (round, helped) = (0, true); round < rounds && helped && Elapsed < _budget * until; round++)
         {
             helped = false;
             for (var slot = 0; slot < _model.SlotCount; slot++)
-                helped |= _improvement.TryMove(slot, weights);
-            helped |= _improvement.Some(0, ExchangesPerSlot * _model.SlotCount, weights, ref chance);
+                helped |= improvement.TryMove(slot, weights);
+            helped |= improvement.Some(0, ExchangesPerSlot * _model.SlotCount, weights, ref chance);
         }
-        _state.Chosen.CopyTo(genes);
+        state.Chosen.CopyTo(genes);
     }
 
     /// <summary>Share that a front dominates of the box from the ideal to the worst of the first population; exact, of the points that are left of it.</summary>
@@ -247,13 +246,14 @@ internal sealed class PlacementSearcher
         return Hypervolume.Of(rows, [1, 1, 1, 1, 1]);
     }
 
-    private Assignment[] Assignments(int[] genes, double[] wanted) =>
+    private Assignment[] Assignments(int[] genes) =>
         [.. genes.Select((candidate, slot) => new Assignment(
-            _model.Tasks[_model.SlotTask[slot]].Key, _model.Devices[_model.Candidates[_model.ClassStart[_model.SlotClass[slot]] + candidate]].Id, Score(slot, candidate, wanted)))];
+            _model.Tasks[_model.SlotTask[slot]].Key, _model.Devices[_model.Candidates[_model.ClassStart[_model.SlotClass[slot]] + candidate]].Id, Score(slot, candidate)))];
 
-    /// <summary>By the pass's weights, how near the device comes to the best of the class's candidates in each figure (1) from the worst (0).</summary>
-    private double Score(int slot, int candidate, double[] wanted)
+    /// <summary>By what the task wants, how near the device comes to the best of the class's candidates in each figure (1) from the worst (0).</summary>
+    private double Score(int slot, int candidate)
     {
+        var wanted = PlacementWishes.WeightsOf(_model.Tasks[_model.SlotTask[slot]]);
         var (from, to) = (_model.ClassStart[_model.SlotClass[slot]], _model.ClassStart[_model.SlotClass[slot] + 1]);
         var (score, total) = (0.0, 0.0);
         for (var m = 0; m < PlacementModel.Figures; m++)
