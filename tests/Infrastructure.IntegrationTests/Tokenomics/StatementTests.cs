@@ -172,6 +172,7 @@ public sealed class StatementTests
         await using var plan = await explain.ExecuteReaderAsync();
         while (await plan.ReadAsync())
             TestContext.Out.WriteLine(plan.GetString(0));
+        TestContext.Out.WriteLine($"the reconciler's checks: {(await _world.SendAsync(new ReconcileLedgerCommand())).ElapsedMs} ms");
     }
 
     [Test]
