@@ -58,7 +58,7 @@ public static class Program
             .AddIdentity()
             .AddScheduler(SchedulerSettings.Read(builder.Configuration))
             .AddScoped<LeaseLongPoll>().AddScoped<JobLogStream>()
-            .AddTokenomics(ParameterSettings.Read(builder.Configuration))
+            .AddTokenomics(server.LedgerKey, ParameterSettings.Read(builder.Configuration))
             .AddArtifacts(new ArtifactOptions(Path.Combine(server.Home, "artifacts"), server.ArtifactMaxBytes))
             .AddHealth(server.RedisUrl is not null);
         builder.Services.AddOpening(services => services.GetRequiredService<MigrationState>().WaitAsync);

@@ -31,6 +31,7 @@ public sealed class DocumentationTests
         """\? "device_lost" : "([a-z]+(?:_[a-z]+)*)""",
         """\? "([a-z]+(?:_[a-z]+)*)" : "queue_timeout""",
         """: "(queue_timeout)""",
+        """\? "(deadline_passed)""",
         """\? "(no_agent)" : silent""",
         """silent \? "([a-z]+)""",
         """: "(unknown_lease)""",

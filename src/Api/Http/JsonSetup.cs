@@ -71,6 +71,7 @@ internal static class JsonSetup
         mvc.ModelValidatorProviders.Clear();
         mvc.SuppressImplicitRequiredAttributeForNonNullableReferenceTypes = true;
         mvc.ModelMetadataDetailsProviders.Add(new EmptyHeadersStay());
+        mvc.ModelBinderProviders.Insert(0, new MomentsInQueries());
     }
 
     /// <summary>What MVC could not bind outside of the body: <c>limit=abc</c>.</summary>
@@ -323,6 +324,7 @@ internal sealed class JsonShape(IServiceProvider services)
             _ when type == typeof(Guid) => "a UUID",
             _ when type == typeof(DateTimeOffset) => "an ISO 8601 time with offset, such as 2030-01-31T12:00:00Z",
             _ when type == typeof(JsonElement) => "a value",
+            _ when type == typeof(DateOnly) => "a day, such as 2030-01-31",
             _ when typeof(System.Collections.IDictionary).IsAssignableFrom(type) || (type.IsGenericType && type.Name.Contains("Dictionary", StringComparison.Ordinal)) => "an object",
             _ when typeof(System.Collections.IEnumerable).IsAssignableFrom(type) => "a list",
             _ => "an object",
@@ -406,10 +408,31 @@ internal sealed class StorableText : JsonConverter<string>
 internal sealed class MomentWithOffset : JsonConverter<DateTimeOffset>
 {
     public override DateTimeOffset Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-        reader.TokenType == JsonTokenType.String && reader.GetString() is { Length: > 6 } text && text.Contains('T') && (text[^1] == 'Z' || text[^6] is '+' or '-')
-            && reader.TryGetDateTimeOffset(out var moment) ? moment : throw new JsonException();
+        reader.TokenType == JsonTokenType.String && HasOffset(reader.GetString()!) && reader.TryGetDateTimeOffset(out var moment) ? moment : throw new JsonException();
 
     public override void Write(Utf8JsonWriter writer, DateTimeOffset value, JsonSerializerOptions options) => writer.WriteStringValue(value);
+
+    internal static bool HasOffset(string text) => text.Length > 6 && text.Contains('T') && (text[^1] == 'Z' || text[^6] is '+' or '-');
+}
+
+/// <summary>Times in queries read as in bodies; MVC would take one without an offset for the server's own time zone. An offset's + may have arrived as a blank.</summary>
+internal sealed class MomentsInQueries : IModelBinderProvider, IModelBinder
+{
+    public IModelBinder? GetBinder(ModelBinderProviderContext context) => context.Metadata.UnderlyingOrModelType == typeof(DateTimeOffset) ? this : null;
+
+    public Task BindModelAsync(ModelBindingContext bindingContext)
+    {
+        var sent = bindingContext.ValueProvider.GetValue(bindingContext.ModelName);
+        if (sent == ValueProviderResult.None)
+            return Task.CompletedTask;
+        bindingContext.ModelState.SetModelValue(bindingContext.ModelName, sent);
+        var text = sent.FirstValue?.Replace(' ', '+') ?? "";
+        if (MomentWithOffset.HasOffset(text) && DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.None, out var moment))
+            bindingContext.Result = ModelBindingResult.Success(moment);
+        else
+            bindingContext.ModelState.TryAddModelError(bindingContext.ModelName, "not a time");
+        return Task.CompletedTask;
+    }
 }
 
 /// <summary>The words of an enumeration exactly as documented; the serializer's own converter also takes capitals, blanks and <c>gold,silver</c>.</summary>

@@ -24,6 +24,9 @@ public sealed record ServerOptions
     /// <summary><c>FOG_HOME</c>, default ~/.fogcompute: folder for everything that is kept on disk.</summary>
     public required string Home { get; init; }
 
+    /// <summary><c>FOG_LEDGER_KEY</c>, default ledger-key.pem in <see cref="Home"/>: file of the key that signs the ledger's checkpoints.</summary>
+    public required string LedgerKey { get; init; }
+
     /// <summary><c>REDIS_URL</c>; null when not set.</summary>
     public required string? RedisUrl { get; init; }
 
@@ -59,7 +62,8 @@ public sealed record ServerOptions
 
         return new ServerOptions
         {
-            Host = host, Address = address, Port = port, CorsOrigins = origins, Home = Path.GetFullPath(home), RedisUrl = Text(settings, "REDIS_URL"), ArtifactMaxBytes = size,
+            Host = host, Address = address, Port = port, CorsOrigins = origins, Home = Path.GetFullPath(home),
+            LedgerKey = Path.GetFullPath(Text(settings, "FOG_LEDGER_KEY") ?? Path.Combine(home, "ledger-key.pem")), RedisUrl = Text(settings, "REDIS_URL"), ArtifactMaxBytes = size,
         };
     }
 

@@ -14,7 +14,7 @@ namespace FogCompute.Application.Scheduler;
 internal sealed class AttemptEnds(IJobQueue queue, IDeviceDirectory devices, ITransactionScope transaction)
 {
     private readonly Dictionary<string, DeviceTally> _tallies = new(StringComparer.Ordinal);
-    private readonly List<(JobTask Task, TaskOutcome.Accepted Outcome, long FormulaVersion)> _accepted = [];
+    private readonly List<(JobTask Task, TaskOutcome.Accepted Outcome)> _accepted = [];
     private readonly Dictionary<JobId, JobEnds> _ends = [];
     private readonly List<Attempt> _outvoted = [];
     private readonly List<(Attempt Attempt, string Evidence)> _equivocated = [];
@@ -26,7 +26,7 @@ internal sealed class AttemptEnds(IJobQueue queue, IDeviceDirectory devices, ITr
         switch (outcome)
         {
             case TaskOutcome.Accepted accepted:
-                _accepted.Add((task, accepted, execution.Terms.Price.FormulaVersion));
+                _accepted.Add((task, accepted));
                 Count(task.JobId, succeeded: 1, charged: accepted.CostMicro, runMs: (long)accepted.Wall.TotalMilliseconds);
                 foreach (var winner in accepted.Winners)
                     Tally(winner.DeviceId, t => t with { Completed = t.Completed + 1, WallMs = t.WallMs + winner.WallMs, Right = t.Right + (accepted.Verified ? 1 : 0) });
@@ -75,11 +75,11 @@ internal sealed class AttemptEnds(IJobQueue queue, IDeviceDirectory devices, ITr
 
     private async Task<TasksAccepted> PaymentsAsync(DateTimeOffset now, CancellationToken cancel)
     {
-        var owners = await devices.OwnersAsync([.. _accepted.SelectMany(a => a.Outcome.Winners).Select(w => w.DeviceId).Distinct(StringComparer.Ordinal)], cancel);
+        var providers = await devices.ProvidersAsync([.. _accepted.SelectMany(a => a.Outcome.Winners).Select(w => w.DeviceId).Distinct(StringComparer.Ordinal)], cancel);
         var requesters = await queue.RequestersAsync([.. _ends.Keys], cancel);
         return new TasksAccepted(
-            [.. _accepted.Select(a => new AcceptedTask(a.Task.JobId, a.Task.Index, requesters[a.Task.JobId], a.Outcome.CostMicro, a.FormulaVersion,
-                [.. a.Outcome.Winners.Select(w => new Payee(owners[w.DeviceId], w.DeviceId, w.Id))]))],
+            [.. _accepted.Select(a => new AcceptedTask(a.Task.JobId, a.Task.Index, requesters[a.Task.JobId], a.Outcome.CostMicro,
+                [.. a.Outcome.Winners.Select(w => new Payee(providers[w.DeviceId].Owner, w.DeviceId, w.Id, providers[w.DeviceId].BenchmarkScore, w.WallMs))], a.Outcome.Metering))],
             now);
     }
 

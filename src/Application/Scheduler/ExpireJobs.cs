@@ -7,7 +7,7 @@ using FogCompute.Domain.Scheduler;
 namespace FogCompute.Application.Scheduler;
 
 // Recurring, every second.
-// Ends jobs whose deadline or queue clock ran out; what is left of their hold goes back.
+// Ends jobs whose deadline, queue clock or longest life ran out; what is left of their hold goes back.
 
 [RequiresPermission(Permissions.Operate)]
 public sealed record ExpireJobsCommand : ICommand<RecurringOutcome>;
@@ -29,7 +29,7 @@ internal sealed class ExpireJobsHandler(IJobQueue queue, ITransactionScope trans
     {
         // Failed with one that it depends on, a moment ago.
         if (job.State.IsOpen())
-            job.Expire(now, job.Deadline <= now ? "deadline_passed" : "queue_timeout");
+            job.Expire(now, job.Deadline <= now ? "deadline_passed" : job.EndsBy <= now ? "lifetime_passed" : "queue_timeout");
     }
 }
 

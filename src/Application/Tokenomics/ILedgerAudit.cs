@@ -13,13 +13,13 @@ public interface ILedgerAudit
     Task RecordAsync(Reconciliation outcome, TimeSpan keep, CancellationToken cancel);
 }
 
-/// <summary>Figures in micro-credits and counts. <c>Supply</c>: sum of all accounts but issuance.</summary>
+/// <summary>Figures in micro-credits and counts. <c>Supply</c>: sum of all accounts but issuance; <c>Reserved</c>: treasury, sovereign fund, rewards pool, faucet.</summary>
 public sealed record LedgerFindings(
-    long Supply, long Issued, long Burned, long Fees, long Held, long OpenHolds, long Accounts, long Transfers, long Postings, long Unsealed,
+    long Supply, long Issued, long Burned, long Reserved, long Fees, long Held, long OpenHolds, long Accounts, long Transfers, long Postings, long Unsealed,
     IReadOnlyList<LedgerDifference> Differences);
 
 /// <summary>One thing that does not add up.</summary>
-/// <param name="Check">supply | transfer_balance | orphan_posting | account_balance | earned | below_zero | held | hold_without_open_job | staked | unbonding | slashed | staking_rewards | chain</param>
+/// <param name="Check">supply | transfer_balance | orphan_posting | account_balance | earned | running_balance | below_zero | held | hold_without_open_job | hold_overdue | staked | unbonding | slashed | staking_rewards | checkpoint | chain</param>
 /// <param name="Subject">What it is about, e.g. <c>account 104 (Held)</c>.</param>
 /// <param name="Expected">Micro-credits (or a hash) as re-derived.</param>
 /// <param name="Found">Micro-credits (or a hash) as stored.</param>

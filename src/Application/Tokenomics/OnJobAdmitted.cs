@@ -10,7 +10,7 @@ internal sealed class OnJobAdmitted(ILedger ledger, IHolds holds) : IEventHandle
 {
     public async Task Handle(JobAdmitted notification, CancellationToken cancellationToken)
     {
-        var hold = Hold.Open(notification.Job, notification.Requester, notification.HoldMicro, notification.At);
+        var hold = Hold.Open(notification.Job, notification.Requester, notification.HoldMicro, notification.At, notification.EndsBy);
         if (!await holds.AddAsync(hold, cancellationToken))
         {
             var found = await holds.LockAsync([hold.Job], cancellationToken);

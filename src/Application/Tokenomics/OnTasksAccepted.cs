@@ -30,7 +30,7 @@ internal sealed class OnTasksAccepted(ILedger ledger, IHolds holds, IStakes stak
                 throw new FogException(TokenomicsErrors.HoldMissing(task.Job.ToString()));
             if (hold.Owner != task.Requester)
                 throw new InvalidOperationException($"Job {task.Job} was accepted for account {task.Requester}, but account {hold.Owner} holds the credits for it.");
-            var payees = task.Payees.Select(p => (p.Owner, p.DeviceId, p.Attempt)).ToArray();
+            var payees = task.Payees.Select(p => new SettledReplica(p.Owner, p.DeviceId, p.Attempt, p.Score, p.WallMs)).ToArray();
             var key = Settlement.KeyOf(task.Job, task.TaskIndex);
             if (recorded.TryGetValue(key, out var earlier) || settlements.TryGetValue(key, out earlier))
             {
@@ -38,7 +38,7 @@ internal sealed class OnTasksAccepted(ILedger ledger, IHolds holds, IStakes stak
                     throw new FogException(TokenomicsErrors.KeyReused(key));
                 continue;
             }
-            settlements.Add(key, Settlement.Charge(hold, task.TaskIndex, task.CostMicro, task.FormulaVersion, payees, shares, notification.At));
+            settlements.Add(key, Settlement.Charge(hold, task.TaskIndex, task.CostMicro, payees, shares, notification.At, task.Metering));
             charged.Add(hold);
         }
         if (settlements.Count == 0)

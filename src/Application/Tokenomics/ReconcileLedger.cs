@@ -6,12 +6,13 @@ using Microsoft.Extensions.Logging;
 namespace FogCompute.Application.Tokenomics;
 
 // Recurring, each minute, single-flight.
-// Promises: re-derives every balance and hold, walks the chain in rounds, records the outcome; a difference raises an alarm (log, /health) until it is gone.
+// Promises: re-derives every balance and hold, walks the chain in rounds, verifies every checkpoint, records the outcome; a difference raises an alarm (log, /health, meter) until it is gone.
 
 [RequiresPermission(Permissions.Operate)]
 public sealed record ReconcileLedgerCommand : ICommand<Reconciliation>;
 
-internal sealed partial class ReconcileLedgerHandler(ILedgerAudit audit, IJournal journal, TimeProvider time, ILogger<ReconcileLedgerHandler> log)
+internal sealed partial class ReconcileLedgerHandler(
+    ILedgerAudit audit, IJournal journal, ICheckpoints checkpoints, ILedgerSigner signer, LedgerMeter meter, TimeProvider time, ILogger<ReconcileLedgerHandler> log)
     : ICommandHandler<ReconcileLedgerCommand, Reconciliation>
 {
     /// <summary>A quarter of a million settlements take about two seconds; a longer chain is walked in rounds.</summary>
@@ -27,7 +28,7 @@ internal sealed partial class ReconcileLedgerHandler(ILedgerAudit audit, IJourna
         var last = await audit.LatestAsync(cancellationToken);
         var found = await audit.InspectAsync(cancellationToken);
         var chain = await journal.VerifyAsync((last?.ChainVerifiedTo ?? 0) + 1, ChainPerRun, last?.Anchor, cancellationToken);
-        var differences = found.Differences.Concat(ChainDifference.Of(chain)).ToArray();
+        var differences = found.Differences.Concat(ChainDifference.Of(chain)).Concat(await CheckpointDifferences.FindAsync(checkpoints, signer, cancellationToken)).ToArray();
         // At the head the next round starts at the first block again. At a broken block it stays: the alarm goes on until an operator has answered it.
         var resume = chain.BrokenBlock is null && chain.VerifiedTo >= chain.HeadBlock ? 0 : chain.VerifiedTo;
         // A broken chain does not become the new truth: the anchor stays where the chain was last good.
@@ -37,6 +38,7 @@ internal sealed partial class ReconcileLedgerHandler(ILedgerAudit audit, IJourna
             time.GetUtcNow(), (int)Stopwatch.GetElapsedTime(started).TotalMilliseconds, differences.Length, differences.Take(Listed).ToArray(),
             found.Supply, anchor?.Block ?? 0, anchor?.Hash, resume);
         await audit.RecordAsync(outcome, Keep, cancellationToken);
+        meter.Reconciled(outcome);
         foreach (var difference in outcome.Differences)
             Differs(log, difference.Check, difference.Subject, difference.Expected, difference.Found);
         Done(log, outcome.DifferenceCount, outcome.HeadBlock, outcome.HeadHash is null ? "" : Convert.ToHexStringLower(outcome.HeadHash), outcome.ElapsedMs);

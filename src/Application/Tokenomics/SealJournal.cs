@@ -14,7 +14,7 @@ public sealed record SealJournalCommand : ICommand<SealedJournal>;
 /// <param name="MoreToDo">True when the block was full: run again at once.</param>
 public sealed record SealedJournal(long? Block, int Transfers, bool MoreToDo) : IRecurringOutcome;
 
-internal sealed class SealJournalHandler(IJournal journal, TimeProvider time) : ICommandHandler<SealJournalCommand, SealedJournal>
+internal sealed class SealJournalHandler(IJournal journal, LedgerMeter meter, TimeProvider time) : ICommandHandler<SealJournalCommand, SealedJournal>
 {
     /// <summary>Bounds time and memory of one run; at 10 000 settlements a second that is five periods' worth.</summary>
     private const int MaxTransfers = 50_000;
@@ -24,6 +24,7 @@ internal sealed class SealJournalHandler(IJournal journal, TimeProvider time) : 
     public async Task<SealedJournal> Handle(SealJournalCommand request, CancellationToken cancellationToken)
     {
         var block = await journal.SealAsync(MaxTransfers, Patience, time.GetUtcNow(), cancellationToken);
+        meter.Sealed(block?.Transfers ?? 0);
         return new SealedJournal(block?.Number, block?.Transfers ?? 0, block?.Transfers == MaxTransfers);
     }
 }

@@ -56,6 +56,9 @@ public sealed class Job
     /// <summary>Rows of tasks written at once. A submit writes the first of a long array; more follow when few open ones are left.</summary>
     public const int Chunk = 10_000;
 
+    /// <summary>A job without a deadline ends so long after its queue clock, finished or not: nothing is held for ever.</summary>
+    public static readonly TimeSpan LongestLife = TimeSpan.FromDays(30);
+
     private Job() { }
 
     public JobId Id { get; private set; }
@@ -135,6 +138,9 @@ public sealed class Job
     public DateTimeOffset? StartedAt { get; private set; }
     public DateTimeOffset? FinishedAt { get; private set; }
     public bool? SlaMet { get; private set; }
+
+    /// <summary>When it has ended at the latest; <c>ExpireJobs</c> sees to it.</summary>
+    public DateTimeOffset EndsBy => Deadline ?? SubmittedAt + TimeSpan.FromSeconds(QueueSeconds) + LongestLife;
 
     public TierTerms Terms => TierTerms.Of(SlaTier).For(Deterministic, CheckpointPath is not null);
 

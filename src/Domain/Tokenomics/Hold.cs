@@ -15,13 +15,14 @@ public sealed class Hold
 {
     private static readonly TransitionTable<HoldState> States = new("hold", (HoldState.Open, [HoldState.Closed]));
 
-    private Hold(JobId job, AccountId owner, long amount, DateTimeOffset openedAt)
+    private Hold(JobId job, AccountId owner, long amount, DateTimeOffset openedAt, DateTimeOffset expiresAt)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(amount);
         Job = job;
         Owner = owner;
         Amount = Remaining = amount;
         OpenedAt = openedAt;
+        ExpiresAt = expiresAt;
     }
 
     public JobId Job { get; }
@@ -40,14 +41,18 @@ public sealed class Hold
 
     public DateTimeOffset OpenedAt { get; }
 
+    /// <summary>When its job ends at the latest; the end of the job gives back what then remains. An open hold well past it is a fault, and the reconciler says so.</summary>
+    public DateTimeOffset ExpiresAt { get; }
+
     public DateTimeOffset? ClosedAt { get; private set; }
 
-    public static Hold Open(JobId job, AccountId owner, long amountMicro, DateTimeOffset at) => new(job, owner, amountMicro, at);
+    public static Hold Open(JobId job, AccountId owner, long amountMicro, DateTimeOffset at, DateTimeOffset expiresAt) => new(job, owner, amountMicro, at, expiresAt);
 
     /// <summary>Rebuilds a recorded hold.</summary>
     public static Hold Restore(
-        JobId job, AccountId owner, long amount, long remaining, long settled, long released, HoldState state, DateTimeOffset openedAt, DateTimeOffset? closedAt) =>
-        new(job, owner, amount, openedAt) { Remaining = remaining, Settled = settled, Released = released, State = state, ClosedAt = closedAt };
+        JobId job, AccountId owner, long amount, long remaining, long settled, long released, HoldState state, DateTimeOffset openedAt, DateTimeOffset expiresAt,
+        DateTimeOffset? closedAt) =>
+        new(job, owner, amount, openedAt, expiresAt) { Remaining = remaining, Settled = settled, Released = released, State = state, ClosedAt = closedAt };
 
     /// <summary>The movement that sets the credits aside; null for a job that costs nothing.</summary>
     public Transfer? Placement() => Amount == 0 ? null : Transfer.Create(TransferKind.Hold, $"hold:{Job}",

@@ -34,24 +34,51 @@ public readonly record struct PaySplit(long Share, long Fee, long Burned)
     private static long Part(long amount, int basisPoints) => (amount / Whole * basisPoints) + (amount % Whole * basisPoints / Whole);
 }
 
-/// <summary>One agreeing replica: who is paid for which attempt on which device.</summary>
+/// <summary>An agreeing replica as it is to be paid.</summary>
+/// <param name="Score">The device's measured compute score at the acceptance; null: not measured.</param>
+/// <param name="WallMs">Wall milliseconds of this attempt; null: not metered.</param>
+public readonly record struct SettledReplica(AccountId Owner, string Device, AttemptId Attempt, double? Score = null, long? WallMs = null);
+
+/// <summary>One agreeing replica: who is paid for which attempt on which device, and what was measured there.</summary>
 public sealed record SettlementPayee(
     [property: JsonPropertyName("owner")] Guid Owner,
     [property: JsonPropertyName("device")] string Device,
     [property: JsonPropertyName("attempt")] Guid Attempt,
-    [property: JsonPropertyName("amount")] long AmountMicro);
+    [property: JsonPropertyName("amount")] long AmountMicro,
+    [property: JsonPropertyName("score")] double? Score = null,
+    [property: JsonPropertyName("ms")] long? WallMs = null);
+
+/// <summary>How the cost follows from what was measured and how the charge was divided, as recorded; see <see cref="Metering"/> and <see cref="PaySplit"/>.</summary>
+public sealed record SettlementMetering(
+    [property: JsonPropertyName("ms")] long BilledMs,
+    [property: JsonPropertyName("millicores")] int CpuMillicores,
+    [property: JsonPropertyName("memory")] long MemoryBytes,
+    [property: JsonPropertyName("tier")] string Tier,
+    [property: JsonPropertyName("tenths")] int PriceTenths,
+    [property: JsonPropertyName("core_hour")] long CoreHourMicro,
+    [property: JsonPropertyName("gib_hour")] long GibHourMicro,
+    [property: JsonPropertyName("version")] long FormulaVersion,
+    [property: JsonPropertyName("cap")] long CapMicro,
+    [property: JsonPropertyName("results")] int Results,
+    [property: JsonPropertyName("audited")] bool Audited,
+    [property: JsonPropertyName("provider_bp")] int ProviderBp,
+    [property: JsonPropertyName("burned_bp")] int BurnedBp,
+    [property: JsonPropertyName("shares_version")] long SharesVersion = 0)
+{
+    public static SettlementMetering? Of(Metering? metering, SettlementShares shares) => metering is null ? null : new(
+        metering.BilledMs, metering.CpuMillicores, metering.MemoryBytes, JsonNamingPolicy.SnakeCaseLower.ConvertName(metering.Tier.ToString()), metering.PriceTenths,
+        metering.CoreHourMicro, metering.GibHourMicro, metering.FormulaVersion, metering.CapMicro, metering.Results, metering.Audited, shares.ProviderBp, shares.BurnedBp, shares.Version);
+}
 
 /// <summary>Why a settlement has its amounts; kept as JSON text in the journal. All amounts in micro-credits.</summary>
 /// <param name="CostMicro">What the task cost by its metering.</param>
 /// <param name="ShortfallMicro">The part of the cost that the hold could not cover; nobody was paid it.</param>
-/// <param name="FormulaVersion">Version of the pool's parameters by which the cost was worked out; 0, also of settlements older than it: the defaults.</param>
-/// <param name="SharesVersion">Version by which the charge was divided, likewise.</param>
+/// <param name="Metering">What the cost follows from; null in settlements that were recorded before it was kept.</param>
 public sealed record SettlementCause(
     [property: JsonPropertyName("cost")] long CostMicro,
     [property: JsonPropertyName("shortfall")] long ShortfallMicro,
     [property: JsonPropertyName("payees")] IReadOnlyList<SettlementPayee> Payees,
-    [property: JsonPropertyName("formulaVersion")] long FormulaVersion = 0,
-    [property: JsonPropertyName("sharesVersion")] long SharesVersion = 0)
+    [property: JsonPropertyName("metering")] SettlementMetering? Metering = null)
 {
     public string ToJson() => JsonSerializer.Serialize(this, CauseJson.Default.SettlementCause);
 
@@ -59,6 +86,7 @@ public sealed record SettlementCause(
         JsonSerializer.Deserialize(json, CauseJson.Default.SettlementCause) ?? throw new FormatException("A settlement without a cause.");
 }
 
+[JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(SettlementCause))]
 internal sealed partial class CauseJson : JsonSerializerContext;
 
@@ -71,14 +99,13 @@ public static class Settlement
     /// Charges the hold and returns the balanced transfer: held −charge, payees their shares, fees, burned. A cost above what the hold has
     /// left is cut to that, and the missing part is on record as shortfall.
     /// </summary>
-    /// <param name="formulaVersion">By which the cost was worked out.</param>
     public static Transfer Charge(
-        Hold hold, int taskIndex, long costMicro, long formulaVersion, IReadOnlyList<(AccountId Owner, string Device, AttemptId Attempt)> payees, SettlementShares shares, DateTimeOffset at)
+        Hold hold, int taskIndex, long costMicro, IReadOnlyList<SettledReplica> payees, SettlementShares shares, DateTimeOffset at, Metering? metering = null)
     {
         var charged = hold.Charge(costMicro);
         var split = PaySplit.Of(charged, payees.Count, shares);
         var cause = new SettlementCause(costMicro, costMicro - charged,
-            payees.Select(p => new SettlementPayee(p.Owner.Value, p.Device, p.Attempt.Value, split.Share)).ToArray(), formulaVersion, shares.Version);
+            payees.Select(p => new SettlementPayee(p.Owner.Value, p.Device, p.Attempt.Value, split.Share, p.Score, p.WallMs)).ToArray(), SettlementMetering.Of(metering, shares));
         var movements = new List<Posting>(payees.Count + 3)
         {
             new(LedgerAccount.Held(hold.Owner), -charged),
@@ -90,13 +117,13 @@ public static class Settlement
     }
 
     /// <summary>True when a repeated request asks for what is already on record: same cost, same replicas in any order. By which shares it was divided then is settled, whatever they are now.</summary>
-    public static bool IsRepeat(Transfer recorded, long costMicro, IReadOnlyList<(AccountId Owner, string Device, AttemptId Attempt)> payees)
+    public static bool IsRepeat(Transfer recorded, long costMicro, IReadOnlyList<SettledReplica> payees)
     {
         if (recorded.Cause is null)
             return false;
         var cause = SettlementCause.Parse(recorded.Cause);
         return cause.CostMicro == costMicro
-            && cause.Payees.Select(p => (new AccountId(p.Owner), p.Device, new AttemptId(p.Attempt))).ToHashSet().SetEquals(payees)
+            && cause.Payees.Select(p => (new AccountId(p.Owner), p.Device, new AttemptId(p.Attempt))).ToHashSet().SetEquals(payees.Select(p => (p.Owner, p.Device, p.Attempt)))
             && cause.Payees.Count == payees.Count;
     }
 }

@@ -38,6 +38,11 @@ namespace FogCompute.Infrastructure.IdleCompute
             (await db.QuerySqlAsync("SELECT id, account_id FROM idle_compute.devices WHERE id = ANY ($1)", r => (r.GetString(0), new AccountId(r.GetGuid(1))), cancel, (object)deviceIds.ToArray()))
                 .ToDictionary(x => x.Item1, x => x.Item2, StringComparer.Ordinal);
 
+        public async Task<IReadOnlyDictionary<string, DeviceProvider>> ProvidersAsync(IReadOnlyCollection<string> deviceIds, CancellationToken cancel) =>
+            (await db.QuerySqlAsync("SELECT id, account_id, benchmark_score FROM idle_compute.devices WHERE id = ANY ($1)",
+                r => (Id: r.GetString(0), Provider: new DeviceProvider(new AccountId(r.GetGuid(1)), r.IsDBNull(2) ? null : r.GetDouble(2))), cancel, (object)deviceIds.ToArray()))
+                .ToDictionary(x => x.Id, x => x.Provider, StringComparer.Ordinal);
+
         public async Task<DevicePresence?> PresenceAsync(string deviceId, CancellationToken cancel) =>
             (await db.QuerySqlAsync("SELECT state, state_reason, slots, last_seen_at, last_poll_at IS NULL FROM idle_compute.devices WHERE id = $1 AND unregistered_at IS NULL",
                 r => new DevicePresence(Enum.Parse<DeviceState>(r.GetString(0)), r.IsDBNull(1) ? null : r.GetString(1), r.GetInt32(2), r.GetBoolean(4) ? DateTimeOffset.MinValue : r.GetFieldValue<DateTimeOffset>(3)),

@@ -384,9 +384,10 @@ internal sealed class JobQueue(FogDbContext db, SchedulerOptions options) : IJob
         await db.QuerySqlAsync(
             """
             SELECT id FROM scheduler.jobs
-            WHERE state IN ('Admitted', 'Running', 'Paused') AND (deadline <= $1 OR (started_at IS NULL AND submitted_at + queue_seconds * interval '1 second' <= $1))
+            WHERE state IN ('Admitted', 'Running', 'Paused') AND (deadline <= $1 OR (started_at IS NULL AND submitted_at + queue_seconds * interval '1 second' <= $1)
+                OR (deadline IS NULL AND submitted_at + queue_seconds * interval '1 second' + $3 <= $1))
             ORDER BY id LIMIT $2
-            """, r => new JobId(r.GetGuid(0)), cancel, now, limit);
+            """, r => new JobId(r.GetGuid(0)), cancel, now, limit, Job.LongestLife);
 
     public async Task<IReadOnlyList<JobId>> ReleaseDependentsAsync(JobId completed, DateTimeOffset now, CancellationToken cancel)
     {

@@ -26,7 +26,7 @@ namespace FogCompute.Infrastructure.Scheduler
             builder.ToTable("jobs", "scheduler").HasKey(j => j.Id);
             builder.Property(j => j.Id).ValueGeneratedNever();
             builder.Property(j => j.Specification).HasColumnType("jsonb");
-            builder.Ignore(j => j.Terms).Ignore(j => j.Price).Ignore(j => j.Needs).Ignore(j => j.HoldMicro).Ignore(j => j.TasksLeft).Ignore(j => j.ExpectedRun).Ignore(j => j.TasksUnwritten);
+            builder.Ignore(j => j.Terms).Ignore(j => j.Price).Ignore(j => j.Needs).Ignore(j => j.HoldMicro).Ignore(j => j.EndsBy).Ignore(j => j.TasksLeft).Ignore(j => j.ExpectedRun).Ignore(j => j.TasksUnwritten);
         }
     }
 

@@ -11,8 +11,15 @@ namespace FogCompute.Infrastructure.Tokenomics;
 public static class DependencyInjection
 {
     /// <summary>The ledger over PostgreSQL; all of it works inside the scope's <c>FogDbContext</c> and its transaction.</summary>
-    public static IServiceCollection AddTokenomics(this IServiceCollection services, FoundersParameters? founders = null) => services
+    /// <param name="keyFile">Of the key that signs checkpoints; made there at its first use when it is missing.</param>
+    public static IServiceCollection AddTokenomics(this IServiceCollection services, string keyFile, FoundersParameters? founders = null) => services
         .AddSingleton(founders ?? FoundersParameters.None)
+        .AddSingleton(new LedgerKeyFile(keyFile))
+        .AddSingleton<ILedgerSigner, LedgerKey>()
+        .AddSingleton<LedgerMeter>()
+        .AddSingleton<TokenomicsStatsCache>()
+        .AddScoped<ICheckpoints, PostgresCheckpoints>()
+        .AddScoped<ILedgerFigures, PostgresLedgerFigures>()
         .AddScoped<ILedger, PostgresLedger>()
         .AddScoped<IHolds, PostgresHolds>()
         .AddScoped<IJobCharges, PostgresJobCharges>()
@@ -31,6 +38,7 @@ public static class DependencyInjection
         .AddScoped<IRecordedDays, PostgresRehearsals>()
         .AddScoped<IProposals, PostgresProposals>()
         .AddScoped<IProposedParameters, PostgresProposals>()
+        .AddScoped<IGovernanceFigures, PostgresProposals>()
         .AddScoped<IBallots, PostgresBallots>()
         .AddScoped<IDelegations, PostgresDelegations>()
         .AddScoped<ISavepoint, DatabaseSavepoint>();

@@ -12,20 +12,22 @@ internal sealed class PostgresHolds(FogDbContext db) : IHolds
     public async Task<bool> AddAsync(Hold hold, CancellationToken cancel) =>
         await db.ExecuteSqlAsync(
             """
-            INSERT INTO tokenomics.holds (job_id, owner, amount, remaining, state, opened_at)
-            SELECT $1, id, $3, $4, $5, $6 FROM tokenomics.owners WHERE id = $2
+            INSERT INTO tokenomics.holds (job_id, owner, amount, remaining, state, opened_at, expires_at)
+            SELECT $1, id, $3, $4, $5, $6, $7 FROM tokenomics.owners WHERE id = $2
             ON CONFLICT (job_id) DO NOTHING
-            """, cancel, hold.Job.Value, hold.Owner.Value, hold.Amount, hold.Remaining, hold.State.ToString(), hold.OpenedAt.ToUniversalTime()) == 1;
+            """, cancel, hold.Job.Value, hold.Owner.Value, hold.Amount, hold.Remaining, hold.State.ToString(), hold.OpenedAt.ToUniversalTime(),
+            hold.ExpiresAt.ToUniversalTime()) == 1;
 
     public async Task<IReadOnlyDictionary<JobId, Hold>> LockAsync(IReadOnlyCollection<JobId> jobs, CancellationToken cancel) =>
         (await db.QuerySqlAsync(
             """
-            SELECT job_id, owner, amount, remaining, settled, released, state, opened_at, closed_at FROM tokenomics.holds
+            SELECT job_id, owner, amount, remaining, settled, released, state, opened_at, expires_at, closed_at FROM tokenomics.holds
             WHERE job_id = ANY ($1) ORDER BY job_id FOR NO KEY UPDATE
             """,
             r => Hold.Restore(
                 new JobId(r.GetGuid(0)), new AccountId(r.GetGuid(1)), r.GetInt64(2), r.GetInt64(3), r.GetInt64(4), r.GetInt64(5),
-                Enum.Parse<HoldState>(r.GetString(6)), r.GetFieldValue<DateTimeOffset>(7), r.IsDBNull(8) ? null : r.GetFieldValue<DateTimeOffset>(8)),
+                Enum.Parse<HoldState>(r.GetString(6)), r.GetFieldValue<DateTimeOffset>(7), r.GetFieldValue<DateTimeOffset>(8),
+                r.IsDBNull(9) ? null : r.GetFieldValue<DateTimeOffset>(9)),
             cancel, jobs.Select(j => j.Value).ToArray())).ToDictionary(h => h.Job);
 
     public async Task SaveAsync(IReadOnlyCollection<Hold> holds, CancellationToken cancel) =>

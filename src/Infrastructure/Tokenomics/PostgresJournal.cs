@@ -48,12 +48,24 @@ internal sealed class PostgresJournal(FogDbContext db) : IJournal
         var previous = head?.Hash ?? JournalHash.Origin;
         using var hash = new JournalHash();
         hash.Begin(previous, number, first, last, sealedAt);
+        var totals = new JournalTotals();
         await foreach (var transfer in TransfersAsync(first, last, cancel))
+        {
             hash.Append(transfer);
+            totals.Append(transfer);
+        }
         var block = new JournalBlock(number, first, last, hash.Transfers, previous, hash.End(), sealedAt);
         await db.ExecuteSqlAsync(
             "INSERT INTO tokenomics.blocks (number, first_transfer, last_transfer, transfers, previous_hash, hash, sealed_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
             cancel, block.Number, block.First, block.Last, block.Transfers, block.PreviousHash, block.Hash, block.SealedAt);
+        await db.ExecuteSqlAsync(
+            """
+            INSERT INTO tokenomics.block_totals (block, sealed_at, settlements, charged, paid, metered, core_ms, staking_rewards, treasury_grants)
+            SELECT $1, $2, coalesce(b.settlements, 0) + $3, coalesce(b.charged, 0) + $4, coalesce(b.paid, 0) + $5, coalesce(b.metered, 0) + $6, coalesce(b.core_ms, 0) + $7,
+                   coalesce(b.staking_rewards, 0) + $8, coalesce(b.treasury_grants, 0) + $9
+            FROM (SELECT) AS one LEFT JOIN (SELECT * FROM tokenomics.block_totals WHERE block < $1 ORDER BY block DESC LIMIT 1) AS b ON true
+            ON CONFLICT (block) DO NOTHING
+            """, cancel, block.Number, block.SealedAt, totals.Settlements, totals.Charged, totals.Paid, totals.Metered, totals.CoreMs, totals.StakingRewards, totals.TreasuryGrants);
         return block;
     }
 

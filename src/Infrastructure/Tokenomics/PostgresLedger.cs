@@ -14,14 +14,15 @@ namespace FogCompute.Infrastructure.Tokenomics;
 /// </summary>
 internal sealed class PostgresLedger(FogDbContext db) : ILedger
 {
-    private readonly record struct Locked(long Row, long Balance);
+    private readonly record struct Locked(long Row, long Balance, DateTimeOffset At);
 
+    // A moment before, so that the first posting may have the time of the opening.
     public async Task OpenOwnerAsync(AccountId owner, string address, DateTimeOffset at, CancellationToken cancel) =>
         await db.ExecuteSqlAsync(
             """
             WITH opened AS (INSERT INTO tokenomics.owners (id, address, opened_at) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING RETURNING id)
             INSERT INTO tokenomics.accounts (owner, kind, updated_at)
-            SELECT id, kind, $3 FROM opened, unnest(ARRAY['Available', 'Held', 'Staked', 'Unbonding']) AS kind
+            SELECT id, kind, $3 - interval '1 microsecond' FROM opened, unnest(ARRAY['Available', 'Held', 'Staked', 'Unbonding']) AS kind
             """, cancel, owner.Value, address, at);
 
     public async Task<IReadOnlyDictionary<LedgerAccount, long>> LockAsync(IReadOnlyCollection<LedgerAccount> accounts, CancellationToken cancel) =>
@@ -128,19 +129,29 @@ internal sealed class PostgresLedger(FogDbContext db) : ILedger
             if (delta < 0 && account.Kind != AccountKind.Issuance && checked(balance + delta) < 0)
                 throw new FogException(TokenomicsErrors.InsufficientFunds(account, balance, -delta));
         }
-        var lines = numbers.SelectMany(n => byKey[n.Key].Postings, (n, posting) => (Transfer: n.Value, rows[posting.Account].Row, posting.Amount)).ToArray();
+        // Ledger time: later than anything these accounts have on record, so that each account's history is in the order of its locks.
+        var at = rows.Values.Max(r => r.At).AddMicroseconds(1);
+        var latest = byKey.Values.Max(t => t.At).ToUniversalTime();
+        if (latest > at)
+            at = latest;
+        var balances = rows.ToDictionary(r => r.Key, r => r.Value.Balance);
+        var lines = new List<(long Transfer, long Row, long Amount, long Balance)>(numbers.Count * 5);
+        foreach (var (key, number) in numbers.OrderBy(n => n.Value))
+        {
+            foreach (var (account, amount) in byKey[key].Postings)
+                lines.Add((number, rows[account].Row, amount, balances[account] += amount));
+        }
         await db.ExecuteSqlAsync(
             """
             WITH written AS (
-                INSERT INTO tokenomics.postings (transfer, account_id, amount) SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]))
-            UPDATE tokenomics.accounts a SET balance = a.balance + d.delta, earned = a.earned + d.earned, updated_at = greatest(a.updated_at, $7)
-            FROM unnest($4::bigint[], $5::bigint[], $6::bigint[]) AS d (id, delta, earned)
+                INSERT INTO tokenomics.postings (transfer, account_id, amount, balance, at) SELECT *, $8 FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]))
+            UPDATE tokenomics.accounts a SET balance = a.balance + d.delta, earned = a.earned + d.earned, updated_at = $8
+            FROM unnest($5::bigint[], $6::bigint[], $7::bigint[]) AS d (id, delta, earned)
             WHERE a.id = d.id
             """,
             cancel,
-            lines.Select(l => l.Transfer).ToArray(), lines.Select(l => l.Row).ToArray(), lines.Select(l => l.Amount).ToArray(),
-            deltas.Keys.Select(a => rows[a].Row).ToArray(), deltas.Values.Select(d => d.Delta).ToArray(), deltas.Values.Select(d => d.Earned).ToArray(),
-            byKey.Values.Max(t => t.At).ToUniversalTime());
+            lines.Select(l => l.Transfer).ToArray(), lines.Select(l => l.Row).ToArray(), lines.Select(l => l.Amount).ToArray(), lines.Select(l => l.Balance).ToArray(),
+            deltas.Keys.Select(a => rows[a].Row).ToArray(), deltas.Values.Select(d => d.Delta).ToArray(), deltas.Values.Select(d => d.Earned).ToArray(), at);
     }
 
     /// <summary>Locks in descending row id: owners' rows first, the busy system rows (1–8) last and so for the shortest time.</summary>
@@ -149,14 +160,14 @@ internal sealed class PostgresLedger(FogDbContext db) : ILedger
         var owned = accounts.Where(a => a.Owner is not null).ToArray();
         var rows = await db.QuerySqlAsync(
             """
-            SELECT id, kind, owner, balance FROM tokenomics.accounts
+            SELECT id, kind, owner, balance, updated_at FROM tokenomics.accounts
             WHERE id = ANY (ARRAY(
                 SELECT a.id FROM unnest($1::uuid[], $2::text[]) AS wanted (owner, kind) JOIN tokenomics.accounts a ON a.owner = wanted.owner AND a.kind = wanted.kind
                 UNION ALL SELECT unnest($3::bigint[])))
             ORDER BY id DESC
             FOR NO KEY UPDATE
             """,
-            r => (Account: AccountRows.Read(r.GetString(1), r.IsDBNull(2) ? null : r.GetGuid(2)), Locked: new Locked(r.GetInt64(0), r.GetInt64(3))),
+            r => (Account: AccountRows.Read(r.GetString(1), r.IsDBNull(2) ? null : r.GetGuid(2)), Locked: new Locked(r.GetInt64(0), r.GetInt64(3), r.GetFieldValue<DateTimeOffset>(4))),
             cancel,
             owned.Select(a => a.Owner!.Value.Value).ToArray(),
             owned.Select(a => a.Kind.ToString()).ToArray(),

@@ -6,25 +6,30 @@ using Npgsql;
 
 namespace FogCompute.Infrastructure.Tokenomics;
 
-internal sealed class PostgresLedgerAudit(FogDbContext db) : ILedgerAudit
+internal sealed class PostgresLedgerAudit(FogDbContext db, TimeProvider time) : ILedgerAudit
 {
     /// <summary>Differences listed per check, at most.</summary>
     private const int Listed = 100;
 
+    /// <summary>Jobs are ended every second; a hold that is open so long after its end was forgotten.</summary>
+    private static readonly TimeSpan HoldGrace = TimeSpan.FromMinutes(10);
+
     public async Task<LedgerFindings> InspectAsync(CancellationToken cancel)
     {
         var differences = new List<LedgerDifference>();
+        var now = time.GetUtcNow();
         var figures = (await db.QuerySqlAsync(
             """
             SELECT coalesce(sum(balance) FILTER (WHERE kind <> 'Issuance'), 0)::bigint, coalesce(-sum(balance) FILTER (WHERE kind = 'Issuance'), 0)::bigint,
                    coalesce(sum(balance) FILTER (WHERE kind = 'Burned'), 0)::bigint, coalesce(sum(balance) FILTER (WHERE kind = 'Fees'), 0)::bigint,
                    coalesce(sum(balance) FILTER (WHERE kind = 'Held'), 0)::bigint, count(*),
                    (SELECT count(*) FROM tokenomics.holds WHERE state = 'Open'), (SELECT count(*) FROM tokenomics.transfers), (SELECT count(*) FROM tokenomics.postings),
-                   (SELECT count(*) FROM tokenomics.transfers WHERE number > coalesce((SELECT max(last_transfer) FROM tokenomics.blocks), 0))
+                   (SELECT count(*) FROM tokenomics.transfers WHERE number > coalesce((SELECT max(last_transfer) FROM tokenomics.blocks), 0)),
+                   coalesce(sum(balance) FILTER (WHERE kind IN ('Treasury', 'Sovereign', 'RewardsPool', 'Faucet')), 0)::bigint
             FROM tokenomics.accounts
             """,
             r => new LedgerFindings(
-                r.GetInt64(0), r.GetInt64(1), r.GetInt64(2), r.GetInt64(3), r.GetInt64(4), r.GetInt64(6), r.GetInt64(5), r.GetInt64(7), r.GetInt64(8), r.GetInt64(9), differences),
+                r.GetInt64(0), r.GetInt64(1), r.GetInt64(2), r.GetInt64(10), r.GetInt64(3), r.GetInt64(4), r.GetInt64(6), r.GetInt64(5), r.GetInt64(7), r.GetInt64(8), r.GetInt64(9), differences),
             cancel)).Single();
         if (figures.Supply != Genesis.CapMicro)
             differences.Add(Differs("supply", "all accounts but issuance", Genesis.CapMicro, figures.Supply));
@@ -59,6 +64,12 @@ internal sealed class PostgresLedgerAudit(FogDbContext db) : ILedgerAudit
             if (account.Orphans != "0")
                 differences.Add(new LedgerDifference("orphan_posting", account.Subject, "0", account.Orphans));
         }
+        await FindAsync("running_balance",
+            """
+            SELECT 'account ' || account_id || ', transfer ' || transfer, before + amount, balance FROM (
+                SELECT account_id, transfer, amount, balance, lag(balance, 1, 0::bigint) OVER (PARTITION BY account_id ORDER BY at, transfer) AS before FROM tokenomics.postings) AS line
+            WHERE balance <> before + amount LIMIT $1
+            """);
         await FindAsync("below_zero",
             "SELECT 'account ' || id || ' (' || kind || ')', 0, balance FROM tokenomics.accounts WHERE kind <> 'Issuance' AND balance < 0 LIMIT $1");
         await FindAsync("held",
@@ -101,12 +112,14 @@ internal sealed class PostgresLedgerAudit(FogDbContext db) : ILedgerAudit
                 WHERE t.kind = 'StakingReward' GROUP BY a.owner) AS p ON p.owner = s.owner
             WHERE coalesce(s.paid, 0) <> coalesce(p.total, 0) LIMIT $1
             """);
+        await FindAsync("hold_overdue",
+            "SELECT 'hold of job ' || job_id || ', expired ' || expires_at, 0, remaining FROM tokenomics.holds WHERE state = 'Open' AND expires_at < $2 LIMIT $1", now - HoldGrace);
         return figures;
 
-        async Task FindAsync(string check, string sql) =>
+        async Task FindAsync(string check, string sql, params object?[] more) =>
             differences.AddRange(await db.QuerySqlAsync(
                 $"SELECT subject, expected::text, found::text FROM ({sql}) AS odd (subject, expected, found)",
-                r => new LedgerDifference(check, r.GetString(0), r.GetString(1), r.GetString(2)), cancel, Listed));
+                r => new LedgerDifference(check, r.GetString(0), r.GetString(1), r.GetString(2)), cancel, [Listed, .. more]));
     }
 
     public async Task<Reconciliation?> LatestAsync(CancellationToken cancel) =>

@@ -237,10 +237,12 @@ internal static class InputTable
     [
         Flag("uphold") with { Body = Verdict, Required = true },
         Text("reason", 2000, empty: false).Refusing(new Wrong("nine characters", Repeat('x', 9), Says: "10")) with { Body = Verdict, Required = true },
+    ];
+
     public const string Proposal = """{"title":"A proposal of the table","description":"What is proposed here is proposed for reasons that fill fifty characters."}""";
     private static readonly string SetParameter = Proposal[..^1] + ""","action":{"type":"set_parameter","name":"pricing.core_hour_micro","value":80000}}""";
     private static readonly string TreasuryTransfer = Proposal[..^1] + ""","action":{"type":"treasury_transfer","to":"fog1","amount":1}}""";
-    private static readonly string DecideSlash = Proposal[..^1] + ""","action":{"type":"decide_slash","slash_id":"0190f7a0-0000-7000-8000-000000000001","uphold":true}}""";
+    private static readonly string DecideSlashAction = Proposal[..^1] + ""","action":{"type":"decide_slash","slash_id":"0190f7a0-0000-7000-8000-000000000001","uphold":true}}""";
     private const string Ballot = """{"proposal_id":"0000000000000000000000000000000000000000000000000000000000000000","vote":true}""";
 
     public static readonly IReadOnlyList<Field> CreateProposal =
@@ -266,8 +268,8 @@ internal static class InputTable
         [
             .. NotText, new("no id", "\"slash\""), new("nothing", "\"\""), new("id without dashes", "\"0190f7a0000070008000000000000001\""), new("half a character", "\"\\ud800\""),
             Foreign("\"0190f7a0-0000-7000-8000-000000000001\"", SetParameter) with { Says = ["decide_slash"] },
-        ]) { Required = true, Conditional = true, Body = DecideSlash },
-        Flag("action.uphold").Refusing(Foreign("true", SetParameter) with { Says = ["decide_slash"] }) with { Required = true, Conditional = true, Body = DecideSlash, Right = [] },
+        ]) { Required = true, Conditional = true, Body = DecideSlashAction },
+        Flag("action.uphold").Refusing(Foreign("true", SetParameter) with { Says = ["decide_slash"] }) with { Required = true, Conditional = true, Body = DecideSlashAction, Right = [] },
     ];
 
     public static readonly IReadOnlyList<Field> Vote =

@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json.Nodes;
 using FogCompute.Api.Http;
 using FogCompute.Application.Tokenomics.Governance;
+using FogCompute.Application.Tokenomics.Parameters;
 using FogCompute.Domain.Tokenomics.Parameters;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;

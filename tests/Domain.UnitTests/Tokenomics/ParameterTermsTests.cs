@@ -95,12 +95,13 @@ public sealed class ParameterTermsTests
     [Test]
     public void A_settlement_names_both_versions_and_is_a_repeat_whatever_the_shares_are_now()
     {
-        var hold = Hold.Open(new JobId(Guid.CreateVersion7(TaskWorld.Start)), new Domain.Identity.AccountId(Guid.NewGuid()), 10_000, TaskWorld.Start);
-        (Domain.Identity.AccountId, string, AttemptId)[] payees = [(new Domain.Identity.AccountId(Guid.NewGuid()), "d", new AttemptId(Guid.NewGuid()))];
-        var transfer = Settlement.Charge(hold, 0, 1_000, 7, payees, new SettlementShares(5_000, 50, 9), TaskWorld.Start);
+        var hold = Hold.Open(new JobId(Guid.CreateVersion7(TaskWorld.Start)), new Domain.Identity.AccountId(Guid.NewGuid()), 10_000, TaskWorld.Start, TaskWorld.Start.AddDays(7));
+        SettledReplica[] payees = [new(new Domain.Identity.AccountId(Guid.NewGuid()), "d", new AttemptId(Guid.NewGuid()))];
+        var metering = new Metering(1_000, 1_000, 0, SlaTier.Bronze, 10, 3_600_000, 0, FormulaVersion: 7, 10_000, 1, false);
+        var transfer = Settlement.Charge(hold, 0, 1_000, payees, new SettlementShares(5_000, 50, 9), TaskWorld.Start, metering);
         var cause = SettlementCause.Parse(transfer.Cause!);
-        Assert.That((cause.FormulaVersion, cause.SharesVersion, cause.Payees[0].AmountMicro), Is.EqualTo((7L, 9L, 500L)));
+        Assert.That((cause.Metering!.FormulaVersion, cause.Metering.SharesVersion, cause.Payees[0].AmountMicro), Is.EqualTo((7L, 9L, 500L)));
         Assert.That(Settlement.IsRepeat(transfer, 1_000, payees), Is.True);
-        Assert.That(SettlementCause.Parse("""{"cost":5,"shortfall":0,"payees":[]}""").FormulaVersion, Is.Zero, "settled before prices were tunable");
+        Assert.That(SettlementCause.Parse("""{"cost":5,"shortfall":0,"payees":[]}""").Metering, Is.Null, "settled before prices were tunable");
     }
 }

@@ -24,8 +24,8 @@ public sealed class PaymentTests
 
     private static AccountId Owner(int number) => new(Guid.Parse($"00000000-0000-7000-8000-1{number:D11}"));
 
-    private static (AccountId Owner, string Device, AttemptId Attempt)[] Payees(IEnumerable<int> owners) =>
-        owners.Select((o, i) => (Owner(o), $"device-{i}", new AttemptId(Guid.Parse($"00000000-0000-7000-8000-2{i:D11}")))).ToArray();
+    private static SettledReplica[] Payees(IEnumerable<int> owners) =>
+        owners.Select((o, i) => new SettledReplica(Owner(o), $"device-{i}", new AttemptId(Guid.Parse($"00000000-0000-7000-8000-2{i:D11}")))).ToArray();
 
     [Test]
     public void A_split_conserves_every_micro_credit_and_never_overpays() => Holds(
@@ -43,8 +43,8 @@ public sealed class PaymentTests
     public void A_settlement_balances_whoever_is_paid_and_whatever_is_left_in_the_hold() => Holds(
         Prop.ForAll(Charges, Charges, Gen.NonEmptyListOf(Gen.Choose(0, 4)).ToArbitrary(), (held, cost, owners) =>
         {
-            var hold = Hold.Open(Job, Requester, held, At);
-            var transfer = Settlement.Charge(hold, 3, cost, 0, Payees(owners), Shares, At);
+            var hold = Hold.Open(Job, Requester, held, At, At.AddDays(7));
+            var transfer = Settlement.Charge(hold, 3, cost, Payees(owners), Shares, At);
             var cause = SettlementCause.Parse(transfer.Cause!);
             var charged = Math.Min(held, cost);
             return transfer.Postings.Aggregate((Int128)0, (sum, p) => sum + p.Amount) == 0
@@ -61,7 +61,7 @@ public sealed class PaymentTests
     public void A_hold_never_pays_out_more_than_it_got() => Holds(
         Prop.ForAll(Charges, Gen.ListOf(Micro(50_000)).ToArbitrary(), (held, costs) =>
         {
-            var hold = Hold.Open(Job, Requester, held, At);
+            var hold = Hold.Open(Job, Requester, held, At, At.AddDays(7));
             var paid = costs.Sum(cost => hold.Charge(cost));
             var released = -(hold.Close(At)?.Postings.Single(p => p.Amount < 0).Amount ?? 0);
             return paid + released == held && hold is { Remaining: 0, State: HoldState.Closed } && hold.Charge(5) == 0;
@@ -83,30 +83,30 @@ public sealed class PaymentTests
     [Test]
     public void Replicas_of_one_owner_are_paid_in_one_posting()
     {
-        var transfer = Settlement.Charge(Hold.Open(Job, Requester, 10_000, At), 0, 1_000, 0, Payees([1, 1, 2]), Shares, At);
+        var transfer = Settlement.Charge(Hold.Open(Job, Requester, 10_000, At, At.AddDays(7)), 0, 1_000, Payees([1, 1, 2]), Shares, At);
         Assert.That(transfer.Postings, Does.Contain(new Posting(LedgerAccount.Available(Owner(1)), 646)).And.Contain(new Posting(LedgerAccount.Available(Owner(2)), 323)));
     }
 
     [Test]
     public void A_cost_above_the_hold_is_cut_and_the_shortfall_recorded()
     {
-        var hold = Hold.Open(Job, Requester, 300, At);
-        var transfer = Settlement.Charge(hold, 0, 1_000, 0, Payees([1]), Shares, At);
+        var hold = Hold.Open(Job, Requester, 300, At, At.AddDays(7));
+        var transfer = Settlement.Charge(hold, 0, 1_000, Payees([1]), Shares, At);
         Assert.That(SettlementCause.Parse(transfer.Cause!).ShortfallMicro, Is.EqualTo(700));
         Assert.That(hold.Remaining, Is.Zero);
-        var next = Settlement.Charge(hold, 1, 1_000, 0, Payees([1]), Shares, At);
+        var next = Settlement.Charge(hold, 1, 1_000, Payees([1]), Shares, At);
         Assert.That(next.Postings, Is.Empty);
         Assert.That(SettlementCause.Parse(next.Cause!).ShortfallMicro, Is.EqualTo(1_000));
     }
 
     [Test]
     public void A_settlement_without_payees_is_refused() =>
-        Assert.That(() => Settlement.Charge(Hold.Open(Job, Requester, 300, At), 0, 10, 0, [], Shares, At), Throws.InstanceOf<ArgumentOutOfRangeException>());
+        Assert.That(() => Settlement.Charge(Hold.Open(Job, Requester, 300, At, At.AddDays(7)), 0, 10, [], Shares, At), Throws.InstanceOf<ArgumentOutOfRangeException>());
 
     [Test]
     public void A_repeat_is_told_from_another_settlement()
     {
-        var recorded = Settlement.Charge(Hold.Open(Job, Requester, 300, At), 0, 1_000, 0, Payees([1, 2]), Shares, At);
+        var recorded = Settlement.Charge(Hold.Open(Job, Requester, 300, At, At.AddDays(7)), 0, 1_000, Payees([1, 2]), Shares, At);
         Assert.That(Settlement.IsRepeat(recorded, 1_000, Payees([1, 2]).Reverse().ToArray()), Is.True);
         Assert.That(Settlement.IsRepeat(recorded, 1_001, Payees([1, 2])), Is.False);
         Assert.That(Settlement.IsRepeat(recorded, 1_000, Payees([1, 3])), Is.False);
@@ -128,7 +128,7 @@ public sealed class PaymentTests
     [Test]
     public void A_closed_hold_cannot_close_again()
     {
-        var hold = Hold.Open(Job, Requester, 5, At);
+        var hold = Hold.Open(Job, Requester, 5, At, At.AddDays(7));
         hold.Close(At);
         Assert.That(() => hold.Close(At), Throws.InstanceOf<FogException>());
     }

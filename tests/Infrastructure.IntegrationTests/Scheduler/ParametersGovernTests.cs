@@ -48,7 +48,7 @@ public sealed class ParametersGovernTests
         {
             await world.AssertSettledAsync(job.JobId);
             var cause = await CauseAsync(world, job.JobId);
-            Assert.That((cause.CostMicro, cause.FormulaVersion, cause.SharesVersion, cause.Payees.Single().AmountMicro), Is.EqualTo((cost, version, 3L, cost / 2)), job.Sla);
+            Assert.That((cause.CostMicro, cause.Metering!.FormulaVersion, cause.Metering.SharesVersion, cause.Payees.Single().AmountMicro), Is.EqualTo((cost, version, 3L, cost / 2)), job.Sla);
         }
     }
 

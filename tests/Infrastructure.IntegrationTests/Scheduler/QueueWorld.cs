@@ -42,7 +42,7 @@ internal sealed class QueueWorld : IAsyncDisposable
             // Audits are chosen by chance; a generator that never says so keeps counts exact.
             s =>
             {
-                s.AddScheduler(options).AddTokenomics().AddArtifacts(new ArtifactOptions(_home, 1 << 20)).AddScoped<Random, NeverAudits>();
+                s.AddScheduler(options).AddTokenomics(Path.Combine(_home, "ledger-key.pem")).AddArtifacts(new ArtifactOptions(_home, 1 << 20)).AddScoped<Random, NeverAudits>();
                 adjust?.Invoke(s);
             },
             time);

@@ -21,7 +21,7 @@ public sealed class ConservationTests
         var payees = Enumerable.Range(0, seeded.Next(1, 4))
             .Select(i => new Payee(owners[seeded.Next(owners.Count)], "device-" + i, new AttemptId(new Guid(index, (short)i, 7, job.Id.Value.ToByteArray()[8..]))))
             .ToArray();
-        return new AcceptedTask(job.Id, index, job.Requester, seeded.Next(1, 400_000), 0, payees);
+        return new AcceptedTask(job.Id, index, job.Requester, seeded.Next(1, 400_000), payees);
     }
 
     /// <summary>Eight connections admit, settle, repeat, close, seal and reconcile at random.</summary>
@@ -134,7 +134,7 @@ public sealed class ConservationTests
                 for (var batch = 0; batch < batches; batch++)
                 {
                     var first = ((round * batches) + batch) * size;
-                    await world.HappenAsync(new TasksAccepted(Enumerable.Range(first, size).Select(i => new AcceptedTask(job.Id, i, job.Requester, 100 + (i % 64), 0,
+                    await world.HappenAsync(new TasksAccepted(Enumerable.Range(first, size).Select(i => new AcceptedTask(job.Id, i, job.Requester, 100 + (i % 64),
                         [new Payee(owners[(worker + i) % 8], "device", AttemptId.New(world.Now))])).ToArray(), world.Now));
                 }
             })));

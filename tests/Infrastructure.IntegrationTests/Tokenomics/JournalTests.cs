@@ -24,7 +24,7 @@ public sealed class JournalTests
         var job = await world.AdmitAsync(requester, 5_000_000);
         await world.SealAllAsync();
         await world.HappenAsync(new Application.Scheduler.Events.TasksAccepted(
-            [new(job, 0, requester, 1_000_000, 0, [new(requester, "d", Domain.Scheduler.AttemptId.New(world.Now))])], world.Now));
+            [new(job, 0, requester, 1_000_000, [new(requester, "d", Domain.Scheduler.AttemptId.New(world.Now))])], world.Now));
         await world.SealAllAsync();
         return await world.SendAsync(new ReconcileLedgerCommand());
     }
@@ -41,10 +41,10 @@ public sealed class JournalTests
     }
 
     // Transfers: 1 genesis and 2 grant in block 1, 3 hold in block 2, 4 settlement in block 3.
-    [TestCase("UPDATE tokenomics.postings SET amount = amount + 1 WHERE transfer = 3 AND amount > 0", "transfer_balance,account_balance,chain", 2L)]
-    [TestCase("UPDATE tokenomics.postings SET amount = amount + sign(amount) WHERE transfer = 2", "account_balance,chain", 1L)]
-    [TestCase("INSERT INTO tokenomics.postings VALUES (9, 6, 5), (9, 7, -5)", "account_balance,orphan_posting", null)]
-    [TestCase("INSERT INTO tokenomics.postings VALUES (3, 6, 5), (3, 7, -5)", "account_balance,chain", 2L)]
+    [TestCase("UPDATE tokenomics.postings SET amount = amount + 1 WHERE transfer = 3 AND amount > 0", "transfer_balance,account_balance,running_balance,chain", 2L)]
+    [TestCase("UPDATE tokenomics.postings SET amount = amount + sign(amount) WHERE transfer = 2", "account_balance,running_balance,chain", 1L)]
+    [TestCase("INSERT INTO tokenomics.postings VALUES (9, 6, 5, 5, now()), (9, 7, -5, -5, now())", "account_balance,orphan_posting,running_balance", null)]
+    [TestCase("INSERT INTO tokenomics.postings VALUES (3, 6, 5, 5, now()), (3, 7, -5, -5, now())", "account_balance,chain,running_balance", 2L)]
     [TestCase("UPDATE tokenomics.transfers SET cause = '{}' WHERE number = 4", "chain", 3L)]
     [TestCase("UPDATE tokenomics.transfers SET created_at = created_at + interval '1 microsecond' WHERE number = 1", "chain", 1L)]
     [TestCase("DELETE FROM tokenomics.transfers WHERE number = 3", "orphan_posting,chain", 2L)]

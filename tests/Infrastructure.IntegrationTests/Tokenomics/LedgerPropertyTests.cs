@@ -300,7 +300,7 @@ public sealed class LedgerPropertyTests
     private static async Task AdmitAsync(IServiceProvider services, Job job, long amount, DateTimeOffset at)
     {
         await services.GetRequiredService<FogDbContext>().ExecuteSqlAsync("INSERT INTO scheduler.jobs (id, state) VALUES ($1, 'Admitted') ON CONFLICT (id) DO NOTHING", CancellationToken.None, job.Id.Value);
-        await services.GetRequiredService<IMediator>().Publish(new JobAdmitted(job.Id, job.Requester, amount, at));
+        await services.GetRequiredService<IMediator>().Publish(new JobAdmitted(job.Id, job.Requester, amount, at, at.AddDays(1)));
     }
 
     private static async Task CloseAsync(IServiceProvider services, Job job, DateTimeOffset at)

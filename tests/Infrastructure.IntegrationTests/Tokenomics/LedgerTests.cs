@@ -22,7 +22,7 @@ public sealed class LedgerTests
     public async Task TearDown() => await _world.DisposeAsync();
 
     private static AcceptedTask Task(JobId job, int index, AccountId requester, long cost, params AccountId[] owners) =>
-        new(job, index, requester, cost, 0, owners.Select((o, i) => new Payee(o, $"device-{i}", new AttemptId(new Guid(index, (short)i, 7, new byte[8])))).ToArray());
+        new(job, index, requester, cost, owners.Select((o, i) => new Payee(o, $"device-{i}", new AttemptId(new Guid(index, (short)i, 7, new byte[8])))).ToArray());
 
     private TasksAccepted Accepted(params AcceptedTask[] tasks) => new(tasks, _world.Now);
 
@@ -80,7 +80,7 @@ public sealed class LedgerTests
         var charges = await _world.ReadAsync(s => s.GetRequiredService<IJobCharges>().OfAsync([job], CancellationToken.None));
         Assert.That(charges[job], Is.EqualTo(new JobCharge(10m, 3.000001m, 6.999999m, 0m)));
         var audit = await _world.SendAsync(new AuditLedgerQuery());
-        Assert.That(audit, Has.Property("Burned").EqualTo(0.03m).And.Property("Fees").EqualTo(0.060001m).And.Property("Circulating").EqualTo(999_999.97m));
+        Assert.That(audit, Has.Property("Burned").EqualTo(0.03m).And.Property("Fees").EqualTo(0.060001m).And.Property("Circulating").EqualTo(299.97m));
         await RequireSoundAsync();
     }
 
@@ -188,7 +188,7 @@ public sealed class LedgerTests
     [TestCase("UPDATE tokenomics.accounts SET kind = 'Treasury' WHERE id = 8", PostgresErrorCodes.RestrictViolation)]
     [TestCase("UPDATE tokenomics.accounts SET balance = -1 WHERE id = 8", PostgresErrorCodes.CheckViolation)]
     [TestCase("UPDATE tokenomics.accounts SET balance = -1000000000001 WHERE id = 1", PostgresErrorCodes.CheckViolation)]
-    [TestCase("INSERT INTO tokenomics.postings VALUES (1, 6, 5), (1, 7, -4)", PostgresErrorCodes.CheckViolation)]
+    [TestCase("INSERT INTO tokenomics.postings VALUES (1, 6, 5, 5, now()), (1, 7, -4, -4, now())", PostgresErrorCodes.CheckViolation)]
     public void The_database_itself_refuses(string sql, string state) =>
         Assert.That(Assert.ThrowsAsync<PostgresException>(() => _world.SqlAsync(sql))!.SqlState, Is.EqualTo(state));
 

@@ -1,10 +1,12 @@
 using FogCompute.Application.Common.Messaging;
 using FogCompute.Application.Common.Security;
 using FogCompute.Application.Identity.Events;
+using FogCompute.Application.Scheduler.Contracts;
 using FogCompute.Application.Scheduler.Events;
 using FogCompute.Application.Tokenomics;
 using FogCompute.Domain.Identity;
 using FogCompute.Domain.Scheduler;
+using FogCompute.Domain.Scheduler.Placement;
 using FogCompute.Infrastructure.Persistence;
 using FogCompute.Infrastructure.Tokenomics;
 using FogCompute.Testing;
@@ -19,9 +21,11 @@ internal sealed class LedgerWorld : IAsyncDisposable
 {
     private readonly TestDatabase _database;
     private readonly ServiceProvider _services;
+    private readonly string _home;
 
-    private LedgerWorld(TestDatabase database, ServiceProvider services, TimeProvider time)
+    private LedgerWorld(TestDatabase database, ServiceProvider services, TimeProvider time, string home)
     {
+        _home = home;
         _database = database;
         _services = services;
         Time = time;
@@ -33,15 +37,33 @@ internal sealed class LedgerWorld : IAsyncDisposable
 
     public NpgsqlDataSource DataSource => _database.DataSource;
 
+    public string KeyFile => Path.Combine(_home, "ledger-key.pem");
+
+    private static readonly TwoDevices Pool = new();
+
+    /// <summary>One that takes work and one that does not.</summary>
+    private sealed class TwoDevices : IPlacementPool
+    {
+        public Task<IReadOnlyList<PlacementDevice>> DevicesAsync(DateTimeOffset now, CancellationToken cancel) =>
+            Task.FromResult<IReadOnlyList<PlacementDevice>>([Device("taking", null), Device("gone", "silent")]);
+
+        private static PlacementDevice Device(string id, string? unavailable) => new()
+        {
+            Id = id, Owner = Guid.Empty, CpuMillicores = 1000, MemoryBytes = 1 << 30, DiskBytes = null, Gpus = 0, Slots = 1, Isolation = new HashSet<Isolation>(), PayloadKinds = new HashSet<string>(),
+            NetworkAllowed = false, Labels = new HashSet<string>(), Region = null, Trust = 1, Availability = 1, BenchmarkScore = null, Unavailable = unavailable,
+        };
+    }
+
     public static async Task<LedgerWorld> CreateAsync(TimeProvider? time = null, Action<IServiceCollection>? adjust = null)
     {
         time ??= TimeProvider.System;
         var database = await TestDatabase.CreateAsync();
+        var home = Directory.CreateTempSubdirectory("fog-ledger-").FullName;
         var world = new LedgerWorld(database, database.BuildServices(s =>
         {
-            s.AddTokenomics();
+            s.AddTokenomics(Path.Combine(home, "ledger-key.pem")).AddSingleton<IPlacementPool>(Pool);
             adjust?.Invoke(s);
-        }, time), time);
+        }, time), time, home);
         // The ledger reads two columns of the scheduler; a stand-in with just these keeps its tests apart from that module's rules.
         await world.SqlAsync("DROP SCHEMA IF EXISTS scheduler CASCADE; CREATE SCHEMA scheduler; CREATE TABLE scheduler.jobs (id uuid PRIMARY KEY, state text NOT NULL)");
         return world;
@@ -76,6 +98,10 @@ internal sealed class LedgerWorld : IAsyncDisposable
     public Task<T> SendAsync<T>(ICommand<T> command, AccountId caller) =>
         AsAsync(new Caller(CallerKind.ApiKey, caller, null, Permissions.Member.ToHashSet()), dispatcher => dispatcher.SendAsync(command));
 
+    /// <summary>An answer that is read within its scope.</summary>
+    public Task<T> SendAsync<TAnswer, T>(IQuery<TAnswer> query, AccountId caller, Func<TAnswer, Task<T>> read) =>
+        AsAsync(caller == default ? Caller.System : new Caller(CallerKind.ApiKey, caller, null, Permissions.Member.ToHashSet()), async dispatcher => await read(await dispatcher.SendAsync(query)));
+
     private async Task<T> AsAsync<T>(Caller caller, Func<IDispatcher, Task<T>> send)
     {
         await using var scope = _services.CreateAsyncScope();
@@ -107,7 +133,7 @@ internal sealed class LedgerWorld : IAsyncDisposable
     {
         await services.GetRequiredService<FogDbContext>().ExecuteSqlAsync(
             "INSERT INTO scheduler.jobs (id, state) VALUES ($1, 'Admitted') ON CONFLICT (id) DO NOTHING", CancellationToken.None, job.Value);
-        await services.GetRequiredService<IMediator>().Publish(new JobAdmitted(job, requester, holdMicro, Now));
+        await services.GetRequiredService<IMediator>().Publish(new JobAdmitted(job, requester, holdMicro, Now, Now + TimeSpan.FromDays(7)));
         return 0;
     });
 
@@ -163,5 +189,6 @@ internal sealed class LedgerWorld : IAsyncDisposable
     {
         await _services.DisposeAsync();
         await _database.DisposeAsync();
+        Directory.Delete(_home, recursive: true);
     }
 }

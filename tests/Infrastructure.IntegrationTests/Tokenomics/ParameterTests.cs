@@ -55,7 +55,7 @@ public sealed class ParameterTests
         await _database.DisposeAsync();
     }
 
-    private ServiceProvider Process(FoundersParameters? founders = null) => _database.BuildServices(s => s.AddTokenomics(founders), _time);
+    private ServiceProvider Process(FoundersParameters? founders = null) => _database.BuildServices(s => s.AddTokenomics(Path.Combine(Path.GetTempPath(), $"fog-parameters-{Guid.NewGuid():N}.pem"), founders), _time);
 
     private static async Task<ParameterValues> ReadAsync(IServiceProvider process)
     {

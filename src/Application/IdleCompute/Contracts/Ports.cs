@@ -19,6 +19,9 @@ public interface IDeviceDirectory
 
     Task<IReadOnlyDictionary<string, AccountId>> OwnersAsync(IReadOnlyCollection<string> deviceIds, CancellationToken cancel);
 
+    /// <summary>Owner and measured score of each of these devices, registered or not.</summary>
+    Task<IReadOnlyDictionary<string, DeviceProvider>> ProvidersAsync(IReadOnlyCollection<string> deviceIds, CancellationToken cancel);
+
     /// <summary>What the table says of the device now; null when it is not registered.</summary>
     Task<DevicePresence?> PresenceAsync(string deviceId, CancellationToken cancel);
 
@@ -37,6 +40,9 @@ public interface IDeviceDirectory
     /// <summary>Devices not seen for their silence limit that are not yet lost, locked (skipping what others hold) and tracked.</summary>
     Task<IReadOnlyList<Device>> ClaimSilentAsync(DateTimeOffset now, TimeSpan silence, CancellationToken cancel);
 }
+
+/// <param name="BenchmarkScore">Operations per second of the reference kernel on one core; null: not measured.</param>
+public readonly record struct DeviceProvider(AccountId Owner, double? BenchmarkScore);
 
 /// <param name="SeenAt">Last written sign of life; <see cref="DateTimeOffset.MinValue"/> before the first poll.</param>
 public sealed record DevicePresence(DeviceState State, string? Reason, int Slots, DateTimeOffset SeenAt);

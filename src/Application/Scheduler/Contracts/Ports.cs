@@ -99,7 +99,7 @@ public interface IJobQueue
     /// <summary>The job row under its lock, tracked; null when there is none.</summary>
     Task<Job?> LockJobAsync(JobId job, CancellationToken cancel);
 
-    /// <summary>Open jobs whose deadline or queue clock ran out.</summary>
+    /// <summary>Open jobs whose deadline, queue clock or longest life ran out.</summary>
     Task<IReadOnlyList<JobId>> OverdueJobsAsync(DateTimeOffset now, int limit, CancellationToken cancel);
 
     /// <summary>

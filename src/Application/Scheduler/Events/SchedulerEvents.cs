@@ -5,7 +5,8 @@ using FogCompute.Domain.Scheduler;
 namespace FogCompute.Application.Scheduler.Events;
 
 /// <summary>A job was validated and quoted; its funds must be held now or the submit fails. Amounts in micro-credits.</summary>
-public sealed record JobAdmitted(JobId Job, AccountId Requester, long HoldMicro, DateTimeOffset At) : IDomainEvent;
+/// <param name="EndsBy">When the job has ended at the latest; the hold expires with it.</param>
+public sealed record JobAdmitted(JobId Job, AccountId Requester, long HoldMicro, DateTimeOffset At, DateTimeOffset EndsBy) : IDomainEvent;
 
 /// <summary>A job's funds are held, so its tasks may be written. Raised after <see cref="JobAdmitted"/>, so that a refusal writes none.</summary>
 public sealed record JobFunded(JobId Job, DateTimeOffset At) : IDomainEvent;
@@ -18,12 +19,14 @@ public sealed record TasksAccepted(IReadOnlyList<AcceptedTask> Tasks, DateTimeOf
 }
 
 /// <param name="CostMicro">What the requester pays for this task, ≥ 1 micro-credit.</param>
-/// <param name="FormulaVersion">Version of the pool's parameters by which that was worked out.</param>
 /// <param name="Payees">The agreeing replicas; they share the pay equally.</param>
-public sealed record AcceptedTask(JobId Job, int TaskIndex, AccountId Requester, long CostMicro, long FormulaVersion, IReadOnlyList<Payee> Payees);
+/// <param name="Metering">What the cost follows from; null where nothing was metered.</param>
+public sealed record AcceptedTask(JobId Job, int TaskIndex, AccountId Requester, long CostMicro, IReadOnlyList<Payee> Payees, Metering? Metering = null);
 
 /// <summary>Who ran an agreeing replica.</summary>
-public sealed record Payee(AccountId Owner, string DeviceId, AttemptId Attempt);
+/// <param name="Score">The device's measured compute score at the acceptance; null: not measured.</param>
+/// <param name="WallMs">Wall milliseconds of this attempt.</param>
+public sealed record Payee(AccountId Owner, string DeviceId, AttemptId Attempt, double? Score = null, long? WallMs = null);
 
 /// <summary>Verified results of tasks that were accepted in this transaction, which disagree with what was accepted. Raised after the payments.</summary>
 public sealed record ResultsOutvoted(IReadOnlyList<BlamedAttempt> Attempts, DateTimeOffset At) : IDomainEvent;

@@ -18,7 +18,7 @@ internal sealed class GetParameterHandler(IParameterBook book) : IQueryHandler<G
 
     public async Task<ParameterItem> Handle(GetParameterQuery query, CancellationToken cancellationToken)
     {
-        var parameter = ParameterCatalogue.Find(query.Name) ?? throw new FogException(TokenomicsErrors.ParameterUnknown);
+        var parameter = ParameterCatalogue.Find(query.Name) ?? throw new FogException(TokenomicsErrors.ParameterNotFound);
         var changes = await book.HistoryAsync(parameter.Name, MostChanges, cancellationToken);
         return ParameterItem.Of(parameter, changes.Count > 0 ? changes[0] : null) with { History = [.. changes.Select(c => new ParameterStep(c.Version, c.Previous, c.Value, c.Proposal, c.At))] };
     }

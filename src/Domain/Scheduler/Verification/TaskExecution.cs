@@ -13,7 +13,9 @@ public abstract record TaskOutcome
 
     /// <summary>A digest won. Losers returned another digest for the same work.</summary>
     /// <param name="Verified">At least two devices agreed, so winners and losers say something about their devices.</param>
-    public sealed record Accepted(long CostMicro, TimeSpan Wall, IReadOnlyList<Attempt> Winners, IReadOnlyList<Attempt> Losers, IReadOnlyList<Attempt> CutShort, bool Verified) : TaskOutcome;
+    /// <param name="Metering">What the cost follows from.</param>
+    public sealed record Accepted(
+        long CostMicro, TimeSpan Wall, IReadOnlyList<Attempt> Winners, IReadOnlyList<Attempt> Losers, IReadOnlyList<Attempt> CutShort, bool Verified, Metering Metering) : TaskOutcome;
 
     /// <summary>Retries or the tie-break limit are used up.</summary>
     public sealed record Failed(string Reason, IReadOnlyList<Attempt> CutShort) : TaskOutcome;
@@ -200,7 +202,7 @@ public sealed class TaskExecution(JobTask task, List<Attempt> attempts, JobTerms
         var wall = TimeSpan.FromMilliseconds(winners.Average(a => (double)a.WallMs));
         var cost = Math.Min(Terms.HoldPerTaskMicro, Pricing.Task(Terms.CpuMillicores, Terms.MemoryBytes, Terms.Price, wall));
         Task.Succeed(digest, cost, now);
-        return new TaskOutcome.Accepted(cost, wall, winners, losers, cut, Verified: agree > 1);
+        return new TaskOutcome.Accepted(cost, wall, winners, losers, cut, Verified: agree > 1, Metering.Of(Terms, wall, reported.Count, Task.Audited));
     }
 
     private TaskOutcome.Failed Fail(string reason, DateTimeOffset now)

@@ -1,3 +1,4 @@
+using FogCompute.Application.Tokenomics;
 using FogCompute.Application.Tokenomics.Governance;
 using FogCompute.Domain.Identity;
 using FogCompute.Domain.Tokenomics.Governance;
@@ -7,8 +8,13 @@ using NpgsqlTypes;
 
 namespace FogCompute.Infrastructure.Tokenomics.Governance;
 
-internal sealed class PostgresProposals(FogDbContext db) : IProposals, IProposedParameters
+internal sealed class PostgresProposals(FogDbContext db, TimeProvider time) : IProposals, IProposedParameters, IGovernanceFigures
 {
+    public async Task<GovernanceFigures> ReadAsync(CancellationToken cancel) =>
+        (await db.QuerySqlAsync(
+            $"SELECT count(*), count(*) FILTER (WHERE ({State}) = 'Active'), (SELECT count(DISTINCT voter) FROM tokenomics.ballots) FROM tokenomics.proposals",
+            r => new GovernanceFigures(r.GetInt64(0), r.GetInt64(1), r.GetInt64(2)), cancel, time.GetUtcNow())).Single();
+
     private const string Columns =
         """
         id, proposer, title, description, payload, actions_hash, delay_seconds, voting_seconds, quorum_bp, approval_bp, late_quorum_seconds, timelock_seconds, grace_seconds,

@@ -29,7 +29,7 @@ internal sealed class GovernanceWorld : IAsyncDisposable
         Time = time;
         _services = database.BuildServices(s =>
         {
-            s.AddTokenomics();
+            s.AddTokenomics(Path.Combine(Path.GetTempPath(), $"fog-governance-{Guid.NewGuid():N}.pem"));
             adjust?.Invoke(s);
         }, time);
     }
