@@ -21,6 +21,7 @@ internal static class GovernanceSeed
                 await scope.ServiceProvider.GetRequiredService<IParameterBook>().SetAsync(ParameterCatalogue.Find(name)!, value, null, TimeProvider.System.GetUtcNow(), CancellationToken.None);
             return 0;
         }, _ => Task.CompletedTask, CancellationToken.None);
+        scope.ServiceProvider.GetRequiredService<ISignals>().Publish(Topics.Parameters); // As the pipeline does after a commit.
     }
 
     public static async Task<string> AddressOfAsync(HttpClient client) =>

@@ -52,5 +52,6 @@ internal static class StakingWorld
             await work(scope.ServiceProvider);
             return 0;
         }, _ => Task.CompletedTask, CancellationToken.None);
+        scope.ServiceProvider.GetRequiredService<ISignals>().Publish(Topics.Parameters); // As the pipeline does after a commit.
     }
 }
