@@ -39,9 +39,9 @@ public sealed class LedgerAlarmTests
 
         await world.TamperAsync("UPDATE tokenomics.accounts SET balance = balance + 7 WHERE kind = 'Staked'");
         await world.SendAsync(new ReconcileLedgerCommand());
-        await SeesAsync("degraded", 2);
+        await SeesAsync("degraded", 3);
         var found = await world.SendAsync(new GetReconciliationQuery());
-        Assert.That(found.Differences!.Select(d => d.Check), Is.EquivalentTo(new[] { "supply", "account_balance" }));
+        Assert.That(found.Differences!.Select(d => d.Check), Is.EquivalentTo(new[] { "supply", "account_balance", "staked" }));
         time.Advance(TimeSpan.FromSeconds(90));
         Assert.That((await world.SendAsync(new GetReconciliationQuery())).AgeSeconds, Is.EqualTo(90));
         listener.RecordObservableInstruments();

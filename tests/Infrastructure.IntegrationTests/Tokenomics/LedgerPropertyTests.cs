@@ -143,6 +143,10 @@ public sealed class LedgerPropertyTests
             Assert.That(_counts.GetValueOrDefault(kind), Is.Positive, $"'{kind}' must happen for this to be worth anything");
     }
 
+    /// <summary>Stakes are moved here as bare transfers, without the lots, unbondings and slashes that StakingTests holds to them.</summary>
+    private static IEnumerable<LedgerDifference> InTheBooks(IEnumerable<LedgerDifference> differences) =>
+        differences.Where(d => d.Check is not ("staked" or "unbonding" or "slashed" or "staking_rewards"));
+
     /// <summary>One sequence, or now and then a look at the books, until there is an answer.</summary>
     private async Task OneAsync(Random random)
     {
@@ -155,7 +159,7 @@ public sealed class LedgerPropertyTests
                 await UntilAnsweredAsync(() => _world.SendAsync(new SealJournalCommand()));
                 return;
             case < 14:
-                await UntilAnsweredAsync(async () => Assert.That((await _world.SendAsync(new ReconcileLedgerCommand())).Differences, Is.Empty, "in the middle of it"));
+                await UntilAnsweredAsync(async () => Assert.That(InTheBooks((await _world.SendAsync(new ReconcileLedgerCommand())).Differences), Is.Empty, "in the middle of it"));
                 return;
             case < 54 when _done.TryDraw(random, int.MaxValue, out var earlier):
                 Count("repeated");
@@ -365,7 +369,7 @@ public sealed class LedgerPropertyTests
     {
         var audit = await _world.SendAsync(new AuditLedgerQuery());
         TestContext.Out.WriteLine($"{audit.Transfers} transfers, {audit.Postings} postings, {audit.Blocks} blocks, {audit.OpenHolds} open holds, {_owners.ToArray().Length} owners, {_snapshots.Count} snapshots");
-        Assert.That(audit.Differences, Is.Empty);
+        Assert.That(InTheBooks(audit.Differences), Is.Empty);
         Assert.That(_snapshots, Is.Not.Empty);
         Assert.That(audit, Has.Property("Supply").EqualTo(1_000_000m).And.Property("Unsealed").Zero.And.Property("BrokenBlock").Null);
         // Independently of the audit's own SQL, each naming what it counts:

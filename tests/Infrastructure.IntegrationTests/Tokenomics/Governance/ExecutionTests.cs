@@ -176,11 +176,14 @@ public sealed class ExecutionTests
     }
 
     [Test]
-    public async Task Without_a_court_no_slash_can_be_proposed()
+    public async Task The_real_court_ends_a_proposal_about_a_slash_that_is_not_there()
     {
         await using var world = await GovernanceWorld.CreateAsync();
         var whale = await world.OpenAsync(staked: 20_000);
-        await GovernanceWorld.RefusedAsync("tokenomics.slash_court_missing", () => world.ProposeAsync(whale, Decide(Guid.NewGuid())));
+        var id = await world.CarryAsync(whale, Decide(Guid.NewGuid()), whale);
+        await world.AdvanceAsync();
+        Assert.That(await world.StateAsync(id), Is.EqualTo("execution_failed"));
+        Assert.That(await world.ScalarAsync<string>($"SELECT end_reason FROM tokenomics.proposals WHERE id = '{id}'"), Is.EqualTo("slash_not_found"));
     }
 
     [Test]

@@ -92,8 +92,11 @@ internal sealed class GovernanceWorld : IAsyncDisposable
     private Task<int> MoveAsync(IServiceProvider services, TransferKind kind, LedgerAccount from, LedgerAccount to, long micro) =>
         services.GetRequiredService<ILedger>().PostAsync([Transfer.Create(kind, $"test:{Interlocked.Increment(ref _transfers)}", [new(from, -micro), new(to, micro)], Now)], [], CancellationToken.None);
 
-    public Task SetAsync(ParameterDefinition parameter, long value) =>
-        InTransactionAsync(services => services.GetRequiredService<IParameterBook>().SetAsync(parameter, value, null, Now, CancellationToken.None));
+    public async Task SetAsync(ParameterDefinition parameter, long value)
+    {
+        await InTransactionAsync(services => services.GetRequiredService<IParameterBook>().SetAsync(parameter, value, null, Now, CancellationToken.None));
+        _services.GetRequiredService<ISignals>().Publish(Topics.Parameters); // As the pipeline does after a commit.
+    }
 
     public async Task<string> ProposeAsync(AccountId proposer, ProposalActionInput? action = null, string title = "Something to be decided") =>
         (await SendAsync(new CreateProposalCommand { Title = title, Description = "What is proposed here is proposed for reasons that fill fifty characters.", Action = action }, proposer)).ProposalId;
