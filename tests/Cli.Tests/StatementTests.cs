@@ -124,21 +124,21 @@ internal sealed class StatementTests : DaoFixture
     [Test]
     public async Task Lists_checkpoints_without_their_proofs()
     {
-        Plane.On("GET", Root + "checkpoints", """{"checkpoints":[{"day":"2026-01-31","block":9,"headHash":"abcd","signedText":"t","signature":"SIGNATURE","publicKey":"KEY"}],"next":"2026-01-31"}""")
-            .On("GET", Root + "checkpoints", """{"checkpoints":[{"day":"2026-01-30","block":8,"headHash":"ef01","signedText":"t","signature":"SIGNATURE","publicKey":"KEY"}],"next":null}""");
+        Plane.On("GET", Root + "checkpoints", """{"checkpoints":[{"day":"2026-01-31","block":9,"headHash":"abcd","signed":"t","signature":"SIGNATURE","publicKey":"KEY"}],"next":"2026-01-31"}""")
+            .On("GET", Root + "checkpoints", """{"checkpoints":[{"day":"2026-01-30","block":8,"headHash":"ef01","signed":"t","signature":"SIGNATURE","publicKey":"KEY"}],"next":null}""");
         var ran = await RunAsync("ledger", "checkpoints");
         Assert.That(ran.Out, Does.Match(@"day +block +head hash").And.Match(@"2026-01-31 +9 +abcd").And.Match(@"2026-01-30 +8 +ef01").And.Not.Contain("SIGNATURE"));
         Assert.That(Plane.Requests.Select(r => r.Query), Is.EqualTo(new[] { "", "?before=2026-01-31" }));
     }
 
-    private static (string Checkpoint, string Key) Signed(string text, string? shown = null, bool der = false)
+    private static (string Checkpoint, string Key) Signed(string text, string? shown = null)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var signature = Convert.ToBase64String(key.SignData(Encoding.UTF8.GetBytes(text), HashAlgorithmName.SHA256, der ? DSASignatureFormat.Rfc3279DerSequence : DSASignatureFormat.IeeeP1363FixedFieldConcatenation));
+        var signature = Convert.ToBase64String(key.SignData(Encoding.UTF8.GetBytes(text), HashAlgorithmName.SHA256, DSASignatureFormat.Rfc3279DerSequence));
         var publicKey = Convert.ToBase64String(key.ExportSubjectPublicKeyInfo());
         return (new JsonObject
         {
-            ["day"] = "2026-01-31", [der ? "signed" : "signedText"] = shown ?? text, ["signature"] = signature, ["publicKey"] = der ? key.ExportSubjectPublicKeyInfoPem() : publicKey,
+            ["day"] = "2026-01-31", ["signed"] = shown ?? text, ["signature"] = signature, ["publicKey"] = key.ExportSubjectPublicKeyInfoPem(),
         }.ToJsonString(), publicKey);
     }
 
@@ -151,10 +151,10 @@ internal sealed class StatementTests : DaoFixture
         Assert.That(ran.Error, Does.Contain("is not of 2026-01-31"));
     }
 
-    [TestCase(false), TestCase(true)]
-    public async Task Verifies_a_day_with_the_key_that_comes_with_it_and_says_that_it_did(bool der)
+    [Test]
+    public async Task Verifies_a_day_with_the_key_that_comes_with_it_and_says_that_it_did()
     {
-        var (checkpoint, key) = Signed("fog checkpoint\nday 2026-01-31\nhead äöü\n", der: der);
+        var (checkpoint, key) = Signed("fog checkpoint\nday 2026-01-31\nhead äöü\n");
         Plane.On("GET", Root + "checkpoints/2026-01-31", checkpoint);
         var ran = await RunAsync("ledger", "verify", "2026-01-31");
         Assert.That(ran.ExitCode, Is.Zero, ran.Error);
@@ -192,8 +192,8 @@ internal sealed class StatementTests : DaoFixture
         }
     }
 
-    [TestCase("""{"signature":"AAAA","publicKey":"AAAA"}""", "no 'signedText'"), TestCase("""{"signedText":"t","signature":"AAAA","publicKey":"AAAA"}""", "public key is none"),
-     TestCase("""{"signedText":"t","signature":"AAAA","publicKey":"%"}""", "public key is not base64")]
+    [TestCase("""{"signature":"AAAA","publicKey":"AAAA"}""", "no 'signed'"), TestCase("""{"signed":"t","signature":"AAAA","publicKey":"AAAA"}""", "public key is none"),
+     TestCase("""{"signed":"t","signature":"AAAA","publicKey":"%"}""", "public key is not base64")]
     public async Task Says_what_a_damaged_checkpoint_lacks(string checkpoint, string reason)
     {
         await File.WriteAllTextAsync(Path.Combine(Folder, "c.json"), checkpoint);

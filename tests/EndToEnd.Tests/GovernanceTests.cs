@@ -4,7 +4,7 @@ using FogCompute.EndToEnd.Tests.Harness;
 
 namespace FogCompute.EndToEnd.Tests;
 
-/// <summary>Acceptance scenario 8: stakers change a price, and the next job is charged by it.</summary>
+/// <summary>Acceptance scenario 8, and the end of scenario 3: what takes days in a real pool runs in seconds here.</summary>
 [TestFixture]
 internal sealed class GovernanceTests : Scenario
 {
@@ -21,7 +21,7 @@ internal sealed class GovernanceTests : Scenario
     {
         // A founder may run the clocks in seconds. The vote is long enough for a slow machine to cast its ballots.
         _pool = await Pool.OpenAsync(silence: 60, parameters: "governance.delay_seconds=2,governance.voting_seconds=8,governance.timelock_seconds=2,governance.late_quorum_seconds=0,"
-            + "governance.quorum_bp=0,governance.threshold_bp=0,staking.lock_seconds=0");
+            + "governance.quorum_bp=0,governance.threshold_bp=0,staking.lock_seconds=0,slashing.appeal_seconds=2");
         await Pool.StartAgentsAsync(1, new AgentOptions { Label = Label });
     }
 
@@ -74,6 +74,36 @@ internal sealed class GovernanceTests : Scenario
         await ada.Client.PostAsync<JsonElement>("api/tokenomics/unstake", new { amount = 30 });
         await Pool.AssertBalancedAsync();
     }
+
+    [Test]
+    public async Task A_slash_that_nobody_appeals_is_halved_and_stands_in_both_statements()
+    {
+        const string label = "court";
+        var mallory = await Pool.OpenAccountAsync("mallory");
+        var token = (await mallory.Client.PostAsync<JsonElement>("api/identity/enrolment-tokens", new { uses = 1 })).GetProperty("secret").GetString()!;
+        await Pool.StartAgentsAsync(2, new AgentOptions { Label = label, Slots = 8 });
+        using var liar = await Pool.EnrolFakeAsync("liar", label, token);
+        await StakeAsync(mallory, 50);
+        var submitted = await Pool.Client.SubmitAsync(new JobRequest { Name = "court", SlaTier = "silver", Payload = JobRequest.Noop, Constraints = new([label]) });
+        var lie = (await liar.TakeAsync(1)).Single();
+        Assert.That(await liar.ReportAsync(liar.Done(lie, FakeDevice.WrongDigest)), Is.EqualTo("recorded"));
+        await Pool.CompletedAsync(submitted.JobId);
+
+        var slash = (await Wait.UntilAsync("the slash is executed", () => mallory.Client.GetAsync<SlashesView>("api/tokenomics/slashes"), s => s.Slashes.Any(x => x.State == "executed"))).Slashes.Single();
+        Assert.That((slash.Reason, slash.Amount, slash.AttemptId), Is.EqualTo(("wrong_result", 5m, lie.AttemptId)));
+        var (liars, harmed) = (await StatementAsync(mallory.Client), await StatementAsync(Pool.Client));
+        Assert.Multiple(() =>
+        {
+            Assert.That(liars.Where(l => l.Kind == "slash").Select(l => (l.Account, l.Amount, l.Slash)), Is.EqualTo(new[] { ("staked", -5m, slash.Id.ToString()) }));
+            Assert.That(harmed.Where(l => l.Kind == "slash_execution").Select(l => (l.Account, l.Amount, l.Slash)), Is.EqualTo(new[] { ("available", 2.5m, slash.Id.ToString()) }));
+        });
+        await Pool.AssertBalancedAsync();
+    }
+
+    private static async Task<IReadOnlyList<(string Kind, string Account, decimal Amount, string? Slash)>> StatementAsync(FogClient client) =>
+        [.. (await client.GetAsync<JsonElement>("api/tokenomics/statement?limit=1000")).GetProperty("lines").EnumerateArray().Select(l => (
+            l.GetProperty("kind").GetString()!, l.GetProperty("account").GetString()!, l.GetProperty("amount").GetDecimal(),
+            l.GetProperty("cause") is { ValueKind: JsonValueKind.Object } cause ? cause.GetProperty("slashId").GetString() : null))];
 
     /// <summary>Runs a small job and checks its charge against the formula of docs/economics.md with this price of a core for an hour.</summary>
     private async Task ChargedByAsync(string name, long coreHourMicro)

@@ -12,7 +12,7 @@ namespace FogCompute.Application.Tokenomics;
 /// Settles each accepted task in the transaction that accepts it: one transfer per task, one update per hold and account, whatever the batch.
 /// A repeated acceptance changes nothing; a cost above what is left in the hold is cut and the shortfall recorded, so accepting never fails for it.
 /// </summary>
-internal sealed class OnTasksAccepted(ILedger ledger, IHolds holds, IStakes stakes, IParameters parameters) : IEventHandler<TasksAccepted>
+internal sealed class OnTasksAccepted(ILedger ledger, IHolds holds, IParameters parameters) : IEventHandler<TasksAccepted>
 {
     public async Task Handle(TasksAccepted notification, CancellationToken cancellationToken)
     {
@@ -44,8 +44,8 @@ internal sealed class OnTasksAccepted(ILedger ledger, IHolds holds, IStakes stak
         if (settlements.Count == 0)
             return;
         // The job may close in this same transaction and credit its requester, and stakes may be slashed: those rows are locked now, in order, not later.
-        var slashable = notification.Blamed.Count == 0 ? [] : SlashCourt.Locks(await stakes.OpenOwnersAsync(notification.Blamed, cancellationToken));
-        await ledger.PostAsync(settlements.Values, charged.Select(h => LedgerAccount.Available(h.Owner)).Concat(slashable).ToHashSet(), cancellationToken);
+        // Whether the blamed have anything staked can change until then, so all of theirs are.
+        await ledger.PostAsync(settlements.Values, charged.Select(h => LedgerAccount.Available(h.Owner)).Concat(SlashCourt.Locks(notification.Blamed)).ToHashSet(), cancellationToken);
         await holds.SaveAsync(charged, cancellationToken);
     }
 }

@@ -12,7 +12,7 @@ namespace FogCompute.Cli.Commands.Dao;
 /// <summary><c>fog ledger checkpoints</c> and <c>fog ledger verify</c>: what the pool signs about its ledger each day, and whether it did.</summary>
 internal static class CheckpointCommands
 {
-    private static readonly string[] Proof = ["signedText", "signed", "signature", "publicKey"];
+    private static readonly string[] Proof = ["signed", "signature", "publicKey"];
 
     public static FogCommand List(GlobalOptions globals)
     {
@@ -59,7 +59,7 @@ internal static class CheckpointCommands
                 ? await invocation.Server.GetAsync($"{Tokenomics.Root}checkpoints/{given}", invocation.Cancel)
                 : await ReadFileAsync(invocation, given);
             var pinned = invocation.Get(key) is { } k ? await KeyTextAsync(invocation, k) : null;
-            var signed = checkpoint.Text("signed") ?? Required(checkpoint, "signedText");
+            var signed = Required(checkpoint, "signed");
             var fingerprint = Check(signed, Required(checkpoint, "signature"), pinned ?? Required(checkpoint, "publicKey"));
             if (isDay && !signed.Contains(given, StringComparison.Ordinal))
                 throw new CliException(ExitCodes.Error, $"What was signed is not of {given}.", "Do not rely on this checkpoint; get it from a second source and compare.");
@@ -84,7 +84,7 @@ internal static class CheckpointCommands
 
     /// <summary>Checks ECDSA P-256 over SHA-256 of the text's UTF-8; returns the key's fingerprint. Throws when the signature does not fit.</summary>
     /// <param name="text">What was signed, to the letter.</param>
-    /// <param name="signature">Base64; IEEE P1363 form, which has 64 bytes, or DER, which has more.</param>
+    /// <param name="signature">Base64 of DER.</param>
     /// <param name="key">SubjectPublicKeyInfo, PEM or base64.</param>
     private static string Check(string text, string signature, string key)
     {
@@ -101,9 +101,7 @@ internal static class CheckpointCommands
             throw new CliException(ExitCodes.Error, "The public key is none: it must be a P-256 SubjectPublicKeyInfo, PEM or base64.", "Get it again: fog ledger checkpoints --json");
         }
         var fingerprint = Convert.ToHexStringLower(SHA256.HashData(ecdsa.ExportSubjectPublicKeyInfo()));
-        var bytes = Base64(signature, "signature");
-        return ecdsa.VerifyData(Encoding.UTF8.GetBytes(text), bytes, HashAlgorithmName.SHA256,
-            bytes.Length == 64 ? DSASignatureFormat.IeeeP1363FixedFieldConcatenation : DSASignatureFormat.Rfc3279DerSequence)
+        return ecdsa.VerifyData(Encoding.UTF8.GetBytes(text), Base64(signature, "signature"), HashAlgorithmName.SHA256, DSASignatureFormat.Rfc3279DerSequence)
             ? fingerprint
             : throw new CliException(ExitCodes.Error, "The signature does NOT fit: the text was changed, or another key signed it.",
                 "Do not rely on this checkpoint; get it from a second source and compare.", [$"key SHA-256 {fingerprint}"]);
