@@ -8,6 +8,7 @@ using FogCompute.Infrastructure.Health;
 using FogCompute.Infrastructure.Identity;
 using FogCompute.Infrastructure.Persistence;
 using FogCompute.Infrastructure.Persistence.Migrations;
+using FogCompute.Infrastructure.Realtime;
 using FogCompute.Infrastructure.Scheduler;
 using FogCompute.Infrastructure.Tokenomics;
 using FogCompute.Protocol;
@@ -59,6 +60,7 @@ public static class Program
             .AddScheduler(SchedulerSettings.Read(builder.Configuration))
             .AddScoped<LeaseLongPoll>().AddScoped<JobLogStream>()
             .AddTokenomics(server.LedgerKey, ParameterSettings.Read(builder.Configuration))
+            .AddRealtimeFigures().AddSingleton<MetricsBeat>().AddHostedService(services => services.GetRequiredService<MetricsBeat>())
             .AddArtifacts(new ArtifactOptions(Path.Combine(server.Home, "artifacts"), server.ArtifactMaxBytes))
             .AddHealth(server.RedisUrl is not null);
         builder.Services.AddOpening(services => services.GetRequiredService<MigrationState>().WaitAsync);

@@ -118,13 +118,9 @@ internal sealed class Authentication(RequestDelegate next, ServerOptions server,
             return false;
         if (ProxyHeaders.Any(headers.ContainsKey) || !IsLoopbackName(http.Request.Host.Host))
             return false;
-        if (headers.TryGetValue("Origin", out var origins))
-        {
-            // Same origin covers Swagger UI; its authority is the Host that was checked above.
-            return origins is [{ } origin]
-                && (server.CorsOrigins.Contains(origin, StringComparer.OrdinalIgnoreCase)
-                    || string.Equals(origin, $"{http.Request.Scheme}://{http.Request.Host.Value}", StringComparison.OrdinalIgnoreCase));
-        }
+        // The authority of the server's own origin is the Host that was checked above.
+        if (headers.ContainsKey("Origin"))
+            return BrowserOrigin.IsAllowed(http.Request, server);
         // A cross-site image, form or navigation carries no Origin on GET, but browsers say where it comes from.
         return headers["Sec-Fetch-Site"] != "cross-site";
     }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using FluentValidation;
+using FogCompute.Api.Realtime;
 using FogCompute.Application.Common.Pipeline;
 using FogCompute.Application.Health;
 using Microsoft.AspNetCore.Mvc;
@@ -70,8 +71,10 @@ internal static class HttpServer
         app.UseStatusCodePages(Problems.DescribeAsync);
         app.UseRouting();
         app.UseMiddleware<Authentication>();
+        app.UseWebSockets();
         app.UseApiReference();
         app.MapControllers();
+        app.MapMetricsSocket();
         app.MapOpenApiDocument();
 
         var readiness = app.Services.GetRequiredService<Readiness>();

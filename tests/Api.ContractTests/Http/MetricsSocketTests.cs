@@ -1,0 +1,147 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.WebSockets;
+using System.Text;
+using System.Text.Json.Nodes;
+
+namespace FogCompute.Api.ContractTests.Http;
+
+/// <summary><c>/ws/metrics</c> as clients see it.</summary>
+public sealed class MetricsSocketTests
+{
+    private ApiServer _server = null!;
+
+    [OneTimeSetUp]
+    public async Task StartAsync() => _server = await ApiServer.StartAsync();
+
+    [OneTimeTearDown]
+    public async Task StopAsync() => await _server.DisposeAsync();
+
+    [Test]
+    public async Task The_first_frame_comes_at_once_and_has_exactly_the_promised_names()
+    {
+        using var socket = await ConnectAsync();
+        var frame = (JsonObject)JsonNode.Parse(await TextAsync(socket))!;
+        Assert.That(Names(frame), Is.EqualTo(new[]
+        {
+            "timestamp", "betanet{active_nodes connections latency_ms packets}", "p2p{connected_peers messages_sent messages_received}",
+            "scheduler{pending running total queue_length}", "idle_compute{total_devices harvesting}", "tokenomics{total_supply stakers}", "privacy{circuits}",
+        }));
+        Assert.That(frame["tokenomics"]!["total_supply"]!.GetValue<decimal>(), Is.EqualTo(1_000_000m));
+        Assert.That(DateTimeOffset.Parse(frame["timestamp"]!.GetValue<string>(), System.Globalization.CultureInfo.InvariantCulture).Offset, Is.EqualTo(TimeSpan.Zero));
+    }
+
+    [Test]
+    public async Task Frames_come_once_a_second_and_count_what_is_there()
+    {
+        using var socket = await ConnectAsync();
+        _ = await TextAsync(socket);
+        _ = await TextAsync(socket);
+        var started = Stopwatch.GetTimestamp();
+        await _server.PostAsync("/api/scheduler/jobs", new JsonObject { ["name"] = "counted" });
+        for (var beat = 0; beat < 2; beat++)
+        {
+            if (JsonNode.Parse(await TextAsync(socket))!["scheduler"]!["pending"]!.GetValue<int>() == 1)
+                break;
+        }
+        var shown = JsonNode.Parse(await TextAsync(socket))!["scheduler"]!;
+        Assert.That(Stopwatch.GetElapsedTime(started), Is.GreaterThan(TimeSpan.FromSeconds(1)).And.LessThan(TimeSpan.FromSeconds(6)));
+        Assert.That((shown["pending"]!.GetValue<int>(), shown["total"]!.GetValue<int>(), shown["queue_length"]!.GetValue<int>()), Is.EqualTo((1, 1, 1)));
+    }
+
+    [Test]
+    public async Task A_ping_is_answered_and_anything_else_is_not()
+    {
+        using var socket = await ConnectAsync();
+        foreach (var text in new[] { "nonsense", "[]", "{\"type\":7}", "{\"type\":\"subscribe\"}", "", "{\"type\":\"ping\"}" })
+            await socket.SendAsync(Encoding.UTF8.GetBytes(text), WebSocketMessageType.Text, true, default);
+        for (var frame = 0; frame < 4; frame++)
+        {
+            if (await TextAsync(socket) == "{\"type\":\"pong\"}")
+                return;
+        }
+        Assert.Fail("No pong among four frames.");
+    }
+
+    [Test]
+    public async Task A_message_of_more_than_4_KiB_closes_with_1009()
+    {
+        using var socket = await ConnectAsync();
+        await socket.SendAsync(new byte[4096], WebSocketMessageType.Text, true, default);
+        await socket.SendAsync(new byte[4097], WebSocketMessageType.Text, true, default);
+        Assert.That(await CloseAsync(socket), Is.EqualTo(WebSocketCloseStatus.MessageTooBig));
+    }
+
+    [TestCase("http://evil.example", false)]
+    [TestCase("http://localhost:3000", true)]
+    public async Task Only_pages_of_allowed_origins_may_listen(string origin, bool allowed)
+    {
+        using var socket = new ClientWebSocket();
+        socket.Options.SetRequestHeader("Origin", origin);
+        socket.Options.CollectHttpResponseDetails = true;
+        try
+        {
+            await socket.ConnectAsync(Address, default);
+        }
+        catch (WebSocketException)
+        {
+            // The status tells below.
+        }
+        Assert.That(socket.HttpStatusCode, Is.EqualTo(allowed ? HttpStatusCode.SwitchingProtocols : HttpStatusCode.Forbidden));
+    }
+
+    [Test]
+    public async Task A_plain_request_is_told_to_upgrade()
+    {
+        using var answer = await _server.Client.GetAsync("/ws/metrics");
+        Assert.That((int)answer.StatusCode, Is.EqualTo(400));
+        Assert.That(JsonNode.Parse(await answer.Content.ReadAsStringAsync())!["code"]!.GetValue<string>(), Is.EqualTo("realtime.upgrade_required"));
+    }
+
+    [Test]
+    public async Task Stopping_says_so_to_the_listeners()
+    {
+        await using var server = await ApiServer.StartAsync();
+        using var socket = new ClientWebSocket();
+        await socket.ConnectAsync(AddressOf(server), default);
+        _ = await TextAsync(socket);
+        var started = Stopwatch.GetTimestamp();
+        var stopping = server.StopAsync();
+        Assert.That(await CloseAsync(socket), Is.EqualTo(WebSocketCloseStatus.EndpointUnavailable));
+        await stopping;
+        Assert.That(Stopwatch.GetElapsedTime(started), Is.LessThan(TimeSpan.FromSeconds(10)));
+    }
+
+    private Uri Address => AddressOf(_server);
+
+    private static Uri AddressOf(ApiServer server) => new UriBuilder(server.Url) { Scheme = "ws", Path = "/ws/metrics" }.Uri;
+
+    private async Task<ClientWebSocket> ConnectAsync()
+    {
+        var socket = new ClientWebSocket();
+        await socket.ConnectAsync(Address, default);
+        return socket;
+    }
+
+    private static async Task<string> TextAsync(ClientWebSocket socket)
+    {
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+        var buffer = new byte[8192];
+        var got = await socket.ReceiveAsync(buffer, patience.Token);
+        Assert.That((got.MessageType, got.EndOfMessage), Is.EqualTo((WebSocketMessageType.Text, true)));
+        return Encoding.UTF8.GetString(buffer, 0, got.Count);
+    }
+
+    private static async Task<WebSocketCloseStatus?> CloseAsync(ClientWebSocket socket)
+    {
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+        var buffer = new byte[8192];
+        while (socket.State == WebSocketState.Open)
+            await socket.ReceiveAsync(buffer, patience.Token);
+        await socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, patience.Token);
+        return socket.CloseStatus;
+    }
+
+    private static IEnumerable<string> Names(JsonObject frame) =>
+        frame.Select(p => p.Value is JsonObject inner ? $"{p.Key}{{{string.Join(' ', inner.Select(i => i.Key))}}}" : p.Key);
+}
