@@ -58,7 +58,9 @@ public sealed class PlacementPassTests
             Assert.That(pass["chosen"]!.GetValue<int>(), Is.InRange(0, front.Count - 1));
             Assert.That(pass["devices"]!.GetValue<int>(), Is.EqualTo(Devices));
             Assert.That(pass["placed"]!.GetValue<int>(), Is.GreaterThan(16).And.EqualTo(pass["slots"]!.GetValue<int>()));
-            Assert.That(pass["generations"]!.GetValue<int>(), Is.Positive);
+            // How many generations fit depends on the machine; that any front beyond the seeds needs them is NsgaPlacementTests' to show.
+            Assert.That(pass["generations"]!.GetValue<int>(), Is.Not.Negative);
+            Assert.That(pass["evaluations"]!.GetValue<int>(), Is.Positive);
             Assert.That(pass["searchMs"]!.GetValue<double>(), Is.Positive.And.LessThan(pass["tookMs"]!.GetValue<double>()));
             Assert.That(pass["hypervolume"]!.GetValue<double>(), Is.InRange(0.0, 1.0).And.Positive);
             Assert.That(pass["convergence"]!.GetValue<double>(), Is.InRange(0.0, 1.0));
