@@ -35,7 +35,7 @@ public sealed record PrivacyMetrics(int Circuits);
 /// <summary>Counts what a snapshot shows.</summary>
 public interface IPoolFigures
 {
-    /// <summary>One consistent look, meant to be taken each second whatever the pool's size; null while the database is away.</summary>
+    /// <summary>One look, meant to be taken each second whatever the pool's size; null while the database is away.</summary>
     Task<PoolCounts?> CountAsync(CancellationToken cancel);
 }
 

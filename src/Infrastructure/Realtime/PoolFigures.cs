@@ -1,11 +1,12 @@
 using FogCompute.Application.Health;
 using FogCompute.Application.Realtime;
 using FogCompute.Infrastructure.Persistence;
+using FogCompute.Infrastructure.Scheduler;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace FogCompute.Infrastructure.Realtime;
 
-/// <summary>One statement for the whole snapshot, so that its figures belong together.</summary>
+/// <summary>What stats count, in the statements that a look each second can afford.</summary>
 internal sealed class PoolFigures(FogDbContext db, IOutageTranslator outages) : IPoolFigures
 {
     public async Task<PoolCounts?> CountAsync(CancellationToken cancel)
@@ -20,20 +21,21 @@ internal sealed class PoolFigures(FogDbContext db, IOutageTranslator outages) : 
         }
     }
 
-    private async Task<PoolCounts> LookAsync(CancellationToken cancel) =>
-        (await db.QuerySqlAsync(
-            """
-            SELECT j.pending, j.running, j.total, s.slots + j.unwritten, d.total, a.harvesting, l.supply, l.stakers
-            FROM (SELECT count(*) FILTER (WHERE state IN ('Submitted', 'Admitted'))::int AS pending, count(*) FILTER (WHERE state = 'Running')::int AS running, count(*)::int AS total,
-                         coalesce(sum(task_count - materialised) FILTER (WHERE state IN ('Admitted', 'Running')), 0)::int AS unwritten FROM scheduler.jobs) AS j,
-                 (SELECT coalesce(sum(t.open_slots), 0)::int AS slots FROM scheduler.tasks t JOIN scheduler.jobs j ON j.id = t.job_id
-                  WHERE t.open_slots > 0 AND j.state IN ('Admitted', 'Running')) AS s,
+    private async Task<PoolCounts> LookAsync(CancellationToken cancel)
+    {
+        var queue = await SchedulerFigures.QueueLengthAsync(db, cancel);
+        return (await db.QuerySqlAsync(
+            $"""
+            SELECT j.pending, j.running, j.total, d.total, a.harvesting, l.supply, l.stakers
+            FROM (SELECT count(*) FILTER (WHERE state IN ('Submitted', 'Admitted'))::int AS pending, count(*) FILTER (WHERE state = 'Running')::int AS running, count(*)::int AS total
+                  FROM scheduler.jobs) AS j,
                  (SELECT count(*)::int AS total FROM idle_compute.devices WHERE unregistered_at IS NULL) AS d,
-                 (SELECT count(DISTINCT device_id)::int AS harvesting FROM scheduler.attempts WHERE state IN ('Leased', 'Staging', 'Running', 'Uploading')) AS a,
+                 (SELECT count(DISTINCT device_id)::int AS harvesting FROM scheduler.attempts WHERE state IN {QueueOrder.Live}) AS a,
                  (SELECT coalesce(-sum(balance) FILTER (WHERE kind IN ('Issuance', 'Burned') AND owner IS NULL), 0)::bigint AS supply,
                          count(*) FILTER (WHERE kind = 'Staked' AND balance > 0)::int AS stakers FROM tokenomics.accounts) AS l
             """,
-            r => new PoolCounts(r.GetInt32(0), r.GetInt32(1), r.GetInt32(2), r.GetInt32(3), r.GetInt32(4), r.GetInt32(5), r.GetInt64(6), r.GetInt32(7)), cancel)).Single();
+            r => new PoolCounts(r.GetInt32(0), r.GetInt32(1), r.GetInt32(2), queue, r.GetInt32(3), r.GetInt32(4), r.GetInt64(5), r.GetInt32(6)), cancel)).Single();
+    }
 }
 
 public static class RealtimeServices

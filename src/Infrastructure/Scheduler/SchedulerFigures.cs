@@ -12,6 +12,20 @@ internal sealed class SchedulerFigures(FogDbContext db, SchedulerOptions options
     public async Task<SchedulerCounts> CountAsync(DateTimeOffset now, CancellationToken cancel)
     {
         var jobs = await db.QuerySqlAsync("SELECT state, count(*)::int FROM scheduler.jobs GROUP BY state", r => (Enum.Parse<JobState>(r.GetString(0)), r.GetInt32(1)), cancel);
+        var length = await QueueLengthAsync(db, cancel);
+        var wait = await db.ScalarSqlAsync<double>(
+            "SELECT coalesce(avg(extract(epoch FROM started_at - submitted_at)), 0)::float8 FROM scheduler.jobs WHERE started_at >= $1", cancel, now.AddHours(-1));
+        var tiers = await db.QuerySqlAsync(
+            "SELECT sla_tier, count(*)::int, count(*) FILTER (WHERE sla_met)::int FROM scheduler.jobs WHERE sla_met IS NOT NULL GROUP BY sla_tier",
+            r => (Tier: Enum.Parse<SlaTier>(r.GetString(0)), Counts: (r.GetInt32(1), r.GetInt32(2))), cancel);
+        var money = await db.QuerySqlAsync(
+            "SELECT coalesce(sum(quote_micro), 0)::bigint, coalesce(sum(charged_micro), 0)::bigint FROM scheduler.jobs WHERE state = 'Completed'", r => (r.GetInt64(0), r.GetInt64(1)), cancel);
+        return new SchedulerCounts(jobs.ToDictionary(x => x.Item1, x => x.Item2), length, wait, tiers.ToDictionary(t => t.Tier, t => t.Counts), money[0].Item1, money[0].Item2);
+    }
+
+    /// <summary>Task replicas that wait for a device, those of tasks without a row among them.</summary>
+    internal static async Task<int> QueueLengthAsync(FogDbContext db, CancellationToken cancel)
+    {
         var open = await db.ScalarSqlAsync<long>(
             "SELECT coalesce(sum(t.open_slots), 0)::bigint FROM scheduler.tasks t JOIN scheduler.jobs j ON j.id = t.job_id WHERE t.open_slots > 0 AND j.state IN ('Admitted', 'Running')", cancel);
         // Tasks that have no row yet wait like the others.
@@ -21,14 +35,7 @@ internal sealed class SchedulerFigures(FogDbContext db, SchedulerOptions options
             WHERE materialised < task_count AND state IN ('Admitted', 'Running') AND dependencies_left = 0 GROUP BY 1, 2
             """,
             r => TierTerms.Of(Enum.Parse<SlaTier>(r.GetString(0))).For(r.GetBoolean(1)).Replicas * r.GetInt64(2), cancel)).Sum();
-        var wait = await db.ScalarSqlAsync<double>(
-            "SELECT coalesce(avg(extract(epoch FROM started_at - submitted_at)), 0)::float8 FROM scheduler.jobs WHERE started_at >= $1", cancel, now.AddHours(-1));
-        var tiers = await db.QuerySqlAsync(
-            "SELECT sla_tier, count(*)::int, count(*) FILTER (WHERE sla_met)::int FROM scheduler.jobs WHERE sla_met IS NOT NULL GROUP BY sla_tier",
-            r => (Tier: Enum.Parse<SlaTier>(r.GetString(0)), Counts: (r.GetInt32(1), r.GetInt32(2))), cancel);
-        var money = await db.QuerySqlAsync(
-            "SELECT coalesce(sum(quote_micro), 0)::bigint, coalesce(sum(charged_micro), 0)::bigint FROM scheduler.jobs WHERE state = 'Completed'", r => (r.GetInt64(0), r.GetInt64(1)), cancel);
-        return new SchedulerCounts(jobs.ToDictionary(x => x.Item1, x => x.Item2), (int)Math.Min(int.MaxValue, open + unwritten), wait, tiers.ToDictionary(t => t.Tier, t => t.Counts), money[0].Item1, money[0].Item2);
+        return (int)Math.Min(int.MaxValue, open + unwritten);
     }
 
     public async Task<TaskCounts> CountTasksAsync(JobId job, CancellationToken cancel)
