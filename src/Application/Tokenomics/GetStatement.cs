@@ -1,4 +1,3 @@
-using System.Text.Json;
 using FluentValidation;
 using FogCompute.Application.Common.Messaging;
 using FogCompute.Application.Common.Security;
@@ -55,9 +54,7 @@ public sealed record StatementLineDto(DateTimeOffset At, long Transfer, string K
 {
     /// <param name="reader">Who reads; null: an operator.</param>
     internal static StatementLineDto Of(StatementLine line, Guid? reader) => new(
-        line.At, line.Transfer, Word(line.Kind), Word(line.Account), Credits.FromMicro(line.Amount), Credits.FromMicro(line.Balance), LineCause.Of(line, reader));
-
-    private static string Word<T>(T value) where T : struct, Enum => JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
+        line.At, line.Transfer, LedgerWords.Of(line.Kind), LedgerWords.Of(line.Account), Credits.FromMicro(line.Amount), Credits.FromMicro(line.Balance), LineCause.Of(line, reader));
 }
 
 internal sealed class GetStatementValidator : AbstractValidator<GetStatementQuery>

@@ -66,10 +66,14 @@ internal sealed class ListLedgerEntriesHandler(ILedgerBook book, CallerContext c
         // The payer sees whom the job paid; a payee sees only what its own machines did.
         var replicas = cause?.Payees.Where(p => line.Account == AccountKind.Held || p.Owner == owner.Owner.Value);
         return new LedgerEntryDto(
-            line.At, Word(line.Kind), Credits.FromMicro(line.Amount), Word(line.Account), Word(Transfer.Counterpart(line.Kind, line.Account)), line.Job, line.TaskIndex,
+            line.At, LedgerWords.Of(line.Kind), Credits.FromMicro(line.Amount), LedgerWords.Of(line.Account), LedgerWords.Of(Transfer.Counterpart(line.Kind, line.Account)), line.Job, line.TaskIndex,
             cause is null ? null : Credits.FromMicro(cause.CostMicro), cause is null ? null : Credits.FromMicro(cause.ShortfallMicro),
             replicas?.Select(p => new PaidReplicaDto(p.Device, p.Attempt, Credits.FromMicro(p.AmountMicro))).ToArray());
     }
+}
 
-    private static string Word<T>(T value) where T : struct, Enum => System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
+/// <summary>Enums of the ledger as the wire spells them.</summary>
+internal static class LedgerWords
+{
+    public static string Of<T>(T value) where T : struct, Enum => System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
 }

@@ -101,8 +101,8 @@ internal sealed class ProposalActionInputValidator : AbstractValidator<ProposalA
     /// <summary>Needed for this type, unknown to the others.</summary>
     private void Of<T>(System.Linq.Expressions.Expression<Func<ProposalActionInput, T>> member, ProposalActionType type)
     {
-        RuleFor(member).NotNull().When(a => a.Type == type).WithMessage($"is missing; an action of type {ProposalWords.Word(type)} needs it.");
-        RuleFor(member).Null().When(a => a.Type != type).WithMessage($"belongs to an action of type {ProposalWords.Word(type)}.");
+        RuleFor(member).NotNull().When(a => a.Type == type).WithMessage($"is missing; an action of type {LedgerWords.Of(type)} needs it.");
+        RuleFor(member).Null().When(a => a.Type != type).WithMessage($"belongs to an action of type {LedgerWords.Of(type)}.");
     }
 }
 

@@ -36,7 +36,7 @@ public sealed record ProposalDetail : ProposalItem
         : base(proposal, now)
     {
         (ActionsHash, Payload, Ballots, Rehearsal) = (proposal.ActionsHash, proposal.Payload, ballots, rehearsal);
-        History = [.. history.Select(e => new ProposalEventDto(e.At, ProposalWords.Word(e.State), e.Why))];
+        History = [.. history.Select(e => new ProposalEventDto(e.At, LedgerWords.Of(e.State), e.Why))];
     }
 }
 

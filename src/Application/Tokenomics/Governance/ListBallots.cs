@@ -43,6 +43,6 @@ internal sealed class ListBallotsHandler(IProposals proposals, IBallots ballots)
         if (await proposals.FindAsync(query.ProposalId, cancellationToken) is null)
             throw new FogException(TokenomicsErrors.ProposalNotFound);
         var page = await ballots.ListAsync(query.ProposalId, query.Limit, query.Cursor ?? 0, cancellationToken);
-        return new BallotList([.. page.Select(b => new BallotDto(b.Voter, ProposalWords.Word(b.Choice), Credits.FromMicro(b.PowerMicro), b.Reason, b.At))], page.Count == query.Limit ? page[^1].Number : null);
+        return new BallotList([.. page.Select(b => new BallotDto(b.Voter, LedgerWords.Of(b.Choice), Credits.FromMicro(b.PowerMicro), b.Reason, b.At))], page.Count == query.Limit ? page[^1].Number : null);
     }
 }

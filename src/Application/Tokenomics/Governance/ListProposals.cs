@@ -71,7 +71,7 @@ public record ProposalItem
     [SetsRequiredMembers]
     internal ProposalItem(Proposal p, DateTimeOffset now)
     {
-        (Id, Title, Description, Proposer, Status) = (p.Id, p.Title, p.Description, AccountAddress.Of(p.Proposer), ProposalWords.Word(p.StateAt(now)));
+        (Id, Title, Description, Proposer, Status) = (p.Id, p.Title, p.Description, AccountAddress.Of(p.Proposer), LedgerWords.Of(p.StateAt(now)));
         (VotesFor, VotesAgainst, VotesAbstain) = (Credits.FromMicro(p.Votes.For), Credits.FromMicro(p.Votes.Against), Credits.FromMicro(p.Votes.Abstain));
         (CreatedAt, SnapshotAt, VotingEndsAt, Eta) = (p.CreatedAt, p.SnapshotAt, p.VotingEndsAt, p.Eta);
         Quorum = p.Snapshot is { } snapshot ? Credits.FromMicro(Tally.QuorumMicro(snapshot.SupplyMicro, p.Terms.QuorumBp)) : null;

@@ -9,20 +9,18 @@ namespace FogCompute.Application.Tokenomics.Governance;
 /// <summary>The wire's words of this part.</summary>
 internal static class ProposalWords
 {
-    private static readonly Dictionary<string, ProposalState> StatesByWord = Enum.GetValues<ProposalState>().ToDictionary(Word, StringComparer.Ordinal);
+    private static readonly Dictionary<string, ProposalState> StatesByWord = Enum.GetValues<ProposalState>().ToDictionary(LedgerWords.Of, StringComparer.Ordinal);
 
     public static IReadOnlyCollection<string> States => StatesByWord.Keys;
 
     public static ProposalState? State(string word) => StatesByWord.TryGetValue(word, out var state) ? state : null;
-
-    public static string Word<T>(T value) where T : struct, Enum => JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
 
     /// <summary>true and false are for and against; null: none of the five.</summary>
     public static VoteChoice? Choice(JsonElement vote) => vote.ValueKind switch
     {
         JsonValueKind.True => VoteChoice.For,
         JsonValueKind.False => VoteChoice.Against,
-        JsonValueKind.String => Enum.GetValues<VoteChoice>().Where(c => vote.GetRawText() == $"\"{Word(c)}\"").Select(c => (VoteChoice?)c).SingleOrDefault(),
+        JsonValueKind.String => Enum.GetValues<VoteChoice>().Where(c => vote.GetRawText() == $"\"{LedgerWords.Of(c)}\"").Select(c => (VoteChoice?)c).SingleOrDefault(),
         _ => null,
     };
 

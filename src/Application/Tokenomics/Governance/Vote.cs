@@ -69,6 +69,6 @@ internal sealed class VoteHandler(IProposals proposals, IBallots ballots, IVotin
         await proposals.SaveAsync(counted, counted.DueAt, cancellationToken);
         if (counted.VotingEndsAt != proposal.VotingEndsAt)
             await proposals.RecordAsync(proposal.Id, now, ProposalState.Active, "The quorum was reached late: the vote is longer, so that everybody can answer.", cancellationToken);
-        return new VoteAnswer(true, proposal.Id, ProposalWords.Word(choice), Credits.FromMicro(powers.Sum(p => p.Amount)));
+        return new VoteAnswer(true, proposal.Id, LedgerWords.Of(choice), Credits.FromMicro(powers.Sum(p => p.Amount)));
     }
 }

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using FogCompute.Application.Common.Messaging;
 using FogCompute.Application.Common.Security;
 using FogCompute.Domain.Tokenomics.Parameters;
@@ -42,7 +41,7 @@ public sealed record ParameterItem
 
     internal static ParameterItem Of(ParameterDefinition parameter, ParameterChange? latest) => new()
     {
-        Name = parameter.Name, Unit = JsonNamingPolicy.SnakeCaseLower.ConvertName(parameter.Unit.ToString()), Value = latest?.Value ?? parameter.Default, Default = parameter.Default,
+        Name = parameter.Name, Unit = LedgerWords.Of(parameter.Unit), Value = latest?.Value ?? parameter.Default, Default = parameter.Default,
         Min = parameter.Min, Max = parameter.Max, Meaning = parameter.Meaning, ChangedAt = latest?.At, Proposal = latest?.Proposal,
     };
 }
