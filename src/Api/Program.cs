@@ -24,6 +24,7 @@ public static class Program
         try
         {
             var builder = NewBuilder(args);
+            _ = (EdgeSettings.Read(builder.Configuration), RateSettings.Read(builder.Configuration));
             _ = ServerOptions.Read(builder.Configuration); // A mistyped setting is reported before a database is started for it.
             await using var database = await DatabaseHost.StartAsync(DatabaseOptions.From(builder.Configuration), early.CreateLogger("FogCompute.Database"));
             await using var app = Build(builder, database);

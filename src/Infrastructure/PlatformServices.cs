@@ -1,6 +1,9 @@
 using FogCompute.Application.Common.Messaging;
 using FogCompute.Application.Common.Pipeline;
 using FogCompute.Application.Platform;
+using FogCompute.Application.Common.Security;
+using FogCompute.Infrastructure.Audit;
+using FogCompute.Infrastructure.Caching;
 using FogCompute.Infrastructure.Messaging;
 using FogCompute.Infrastructure.Persistence;
 using FogCompute.Infrastructure.Persistence.Migrations;
@@ -33,6 +36,10 @@ public static class PlatformServices
         services.AddScoped<IdempotencyStore>();
         services.AddScoped<IIdempotencyStore>(provider => provider.GetRequiredService<IdempotencyStore>());
         services.AddScoped<IIdempotencyKeys>(provider => provider.GetRequiredService<IdempotencyStore>());
+
+        services.AddAudit();
+        services.TryAddSingleton<LocalTokenBuckets>();
+        services.TryAddSingleton<ITokenBuckets>(provider => provider.GetRequiredService<LocalTokenBuckets>());
 
         services.AddSingleton<MigrationState>();
         services.AddHostedService<MigrationService>();

@@ -17,6 +17,8 @@ internal static class HttpServer
     public static void AddHttp(this WebApplicationBuilder builder, ServerOptions server)
     {
         var services = builder.Services;
+        builder.AddHardening(EdgeSettings.Read(builder.Configuration));
+        services.AddRateLimits(RateSettings.Read(builder.Configuration));
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.Listen(server.Address, server.Port);
@@ -37,7 +39,7 @@ internal static class HttpServer
         services.AddExceptionHandler<Problems>();
         services.AddCors(cors => cors.AddDefaultPolicy(policy => policy
             .WithOrigins([.. server.CorsOrigins]).AllowAnyHeader().AllowAnyMethod().AllowCredentials()
-            .WithExposedHeaders("Location", "Retry-After", "Upload-Offset", "ETag", "Content-Range", "Content-Disposition")
+            .WithExposedHeaders("Location", "Retry-After", "Upload-Offset", "ETag", "Content-Range", "Content-Disposition", "RateLimit", "RateLimit-Policy")
             .SetPreflightMaxAge(TimeSpan.FromMinutes(10))));
         services.AddControllers(mvc =>
         {
@@ -57,21 +59,17 @@ internal static class HttpServer
 
     public static void UseHttp(this WebApplication app)
     {
-        app.Use((http, next) =>
-        {
-            http.Response.OnStarting(static state =>
-            {
-                ((HttpContext)state).Response.Headers.XContentTypeOptions = "nosniff";
-                return Task.CompletedTask;
-            }, http);
-            return next(http);
-        });
+        app.UseSafeHeaders();
         app.UseCors();
         app.UseExceptionHandler(_ => { });
         app.UseStatusCodePages(Problems.DescribeAsync);
+        app.UseHostFilter();
         app.UseRouting();
+        app.UseMiddleware<BadTokens>();
         app.UseMiddleware<Authentication>();
+        app.UseRateLimiter();
         app.UseWebSockets();
+        app.UseWebSocketLimit();
         app.UseApiReference();
         app.MapControllers();
         app.MapMetricsSocket();

@@ -16,7 +16,7 @@ public sealed class AccessTests
     private ApiServer _server = null!;
 
     [OneTimeSetUp]
-    public async Task SetUp() => _server = await ApiServer.StartAsync();
+    public async Task SetUp() => _server = await ApiServer.StartAsync(["--FOG_HOSTS=*"]);
 
     [OneTimeTearDown]
     public async Task TearDown() => await _server.DisposeAsync();

@@ -148,7 +148,10 @@ public sealed partial class OpenApiTests
             using var answer = await CallAsync(operation, _server.Client);
             var text = await answer.Content.ReadAsStringAsync();
             Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.OK), $"{operation}: {text}");
-            AssertFits(JsonDocument.Parse(text).RootElement, operation.Facts.GetProperty("responses").GetProperty("200").GetProperty("content").GetProperty("application/json").GetProperty("schema"), operation.Id);
+            var media = answer.Content.Headers.ContentType!.MediaType!;
+            var schema = operation.Facts.GetProperty("responses").GetProperty("200").GetProperty("content").GetProperty(media).GetProperty("schema");
+            foreach (var document in media == "application/x-ndjson" ? text.Split('\n', StringSplitOptions.RemoveEmptyEntries) : [text])
+                AssertFits(JsonDocument.Parse(document).RootElement, schema, operation.Id);
             answered++;
         }
         Assert.That(answered, Is.GreaterThan(5));
@@ -159,7 +162,7 @@ public sealed partial class OpenApiTests
     {
         foreach (var operation in Operations)
         {
-            using var answer = await CallAsync(operation, _server.Client, adjust: r => r.Headers.Host = "evil.example");
+            using var answer = await CallAsync(operation, _server.Client, adjust: r => r.Headers.Add("X-Forwarded-For", "192.0.2.1"));
             if (operation.IsPublic)
                 Assert.That((int)answer.StatusCode, Is.Not.EqualTo(401), operation.ToString());
             else if (operation.Method == HttpMethod.Head)
