@@ -43,6 +43,7 @@ public static class PlatformServices
 
         services.AddSingleton<IReadOnlyList<RecurringJob>>(jobs ?? RecurringJobTable.Rows);
         services.AddSingleton<RecurringJobsHealth>();
+        services.AddSingleton<RecurringJobMeter>();
         services.AddSingleton<JobLeadership>();
         services.AddHostedService<RecurringJobRunner>();
         return services;
