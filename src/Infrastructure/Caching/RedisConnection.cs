@@ -7,14 +7,12 @@ using StackExchange.Redis;
 namespace FogCompute.Infrastructure.Caching;
 
 /// <summary>
-/// The one connection to Redis. Whoever asks gets an answer within <see cref="Patience"/> or the news that there is none, and goes on without: Redis never holds
+/// The one connection to Redis. Whoever asks gets an answer within <see cref="RedisOptions.Patience"/> or the news that there is none, and goes on without: Redis never holds
 /// up and never fails a request. The first failure makes Redis count as away for everybody at once; from then on only this service tries, until a write has gone
 /// through again. Each attempt is a new connection, so that nothing of the old one (subscriptions, half-dead sockets) decides what happens next.
 /// </summary>
 internal sealed partial class RedisConnection : BackgroundService
 {
-    public static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(500);
-
     private static readonly TimeSpan Heartbeat = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
 
@@ -60,7 +58,7 @@ internal sealed partial class RedisConnection : BackgroundService
             return default;
         try
         {
-            return (true, await ask(connection.GetDatabase()).WaitAsync(Patience));
+            return (true, await ask(connection.GetDatabase()).WaitAsync(_options.Patience));
         }
         catch (Exception failure) when (IsRedis(failure))
         {
@@ -125,9 +123,11 @@ internal sealed partial class RedisConnection : BackgroundService
         ConnectionMultiplexer? connection = null;
         try
         {
-            connection = await ConnectionMultiplexer.ConnectAsync(_options.ToConfiguration(Patience)).WaitAsync(4 * Patience, cancel);
-            await connection.GetSubscriber().SubscribeAsync(Channel, (_, message) => Received?.Invoke(message!)).WaitAsync(Patience, cancel);
-            await ProveAsync(connection.GetDatabase()).WaitAsync(Patience, cancel);
+            connection = await ConnectionMultiplexer.ConnectAsync(_options.ToConfiguration()).WaitAsync(4 * _options.Patience, cancel);
+            // Answers are handed out side by side: in turn, one asker that goes on computing would hold up all others. (Newer clients always do.)
+            connection.PreserveAsyncOrder = false;
+            await connection.GetSubscriber().SubscribeAsync(Channel, (_, message) => Received?.Invoke(message!)).WaitAsync(_options.Patience, cancel);
+            await ProveAsync(connection.GetDatabase()).WaitAsync(_options.Patience, cancel);
             connection.ConnectionFailed += (_, broken) => Lost(connection, broken.Exception);
             connection.IncludeDetailInExceptions = false;
             bool wasReported;
@@ -174,7 +174,7 @@ internal sealed partial class RedisConnection : BackgroundService
     private static void Discard(ConnectionMultiplexer? connection)
     {
         if (connection is not null)
-            _ = Task.Run(connection.Dispose);
+            _ = Task.Factory.StartNew(connection.Dispose, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
 
     private static Task<bool> ProveAsync(IDatabase redis) => redis.StringSetAsync("fogcompute:heartbeat", 1, TimeSpan.FromSeconds(10));

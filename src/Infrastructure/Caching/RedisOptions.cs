@@ -12,6 +12,9 @@ public sealed record RedisOptions(string Host, int Port, string? Password, int D
 {
     private const int UsualPort = 6379;
 
+    /// <summary>Longest that anybody waits for an answer before going on without.</summary>
+    internal TimeSpan Patience { get; init; } = TimeSpan.FromMilliseconds(500);
+
     /// <summary>For people: where it is, without secrets.</summary>
     public string Description => $"{Host}:{Port}/{Database}";
 
@@ -40,12 +43,12 @@ public sealed record RedisOptions(string Host, int Port, string? Password, int D
         return new RedisOptions(uri.DnsSafeHost, uri.Port <= 0 ? UsualPort : uri.Port, password, database, uri.Scheme == "rediss");
     }
 
-    internal ConfigurationOptions ToConfiguration(TimeSpan patience)
+    internal ConfigurationOptions ToConfiguration()
     {
         var configuration = new ConfigurationOptions
         {
             // Connecting again is this process's own business (RedisConnection), so that an attempt ends in a connection or a failure.
-            AbortOnConnectFail = true, ConnectRetry = 1, ConnectTimeout = 2 * (int)patience.TotalMilliseconds, SyncTimeout = (int)patience.TotalMilliseconds,
+            AbortOnConnectFail = true, ConnectRetry = 1, ConnectTimeout = 2 * (int)Patience.TotalMilliseconds, SyncTimeout = (int)Patience.TotalMilliseconds,
             Password = Password, DefaultDatabase = Database, ClientName = "fogcompute", Ssl = Tls, KeepAlive = 10,
         };
         if (Tls)
