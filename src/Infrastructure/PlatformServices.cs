@@ -38,8 +38,6 @@ public static class PlatformServices
         services.AddScoped<IIdempotencyKeys>(provider => provider.GetRequiredService<IdempotencyStore>());
 
         services.AddAudit();
-        services.TryAddSingleton<LocalTokenBuckets>();
-        services.TryAddSingleton<ITokenBuckets>(provider => provider.GetRequiredService<LocalTokenBuckets>());
 
         services.AddSingleton<MigrationState>();
         services.AddHostedService<MigrationService>();
@@ -50,6 +48,7 @@ public static class PlatformServices
 
         services.AddSingleton<IReadOnlyList<RecurringJob>>(jobs ?? RecurringJobTable.Rows);
         services.AddSingleton<RecurringJobsHealth>();
+        services.AddSingleton<RecurringJobMeter>();
         services.AddSingleton<JobLeadership>();
         services.AddHostedService<RecurringJobRunner>();
         return services;

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using FluentValidation;
 using FogCompute.Api.Realtime;
 using FogCompute.Application.Common.Pipeline;
@@ -29,12 +28,14 @@ internal static class HttpServer
             kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);
             kestrel.Limits.KeepAliveTimeout = TimeSpan.FromMinutes(2);
         });
-        builder.Logging.ClearProviders().AddJsonConsole(json => json.JsonWriterOptions = new JsonWriterOptions { Indented = false })
+        builder.Logging.ClearProviders().AddJsonLog()
             .AddFilter("Microsoft", LogLevel.Warning).AddFilter("Npgsql", LogLevel.Warning).AddFilter("System.Net.Http", LogLevel.Warning);
         // Messages of validators name fields as the caller wrote them.
         ValidatorOptions.Global.DisplayNameResolver = (_, member, _) => member is null ? null : WireNames.Of(member.Name);
         services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(10));
         services.AddSingleton(server);
+        services.AddSingleton(TelemetrySettings.Read(builder.Configuration));
+        services.AddSingleton<MetricsListeners>();
         services.AddSingleton<LocalOperator>();
         services.AddExceptionHandler<Problems>();
         services.AddCors(cors => cors.AddDefaultPolicy(policy => policy
@@ -59,6 +60,7 @@ internal static class HttpServer
 
     public static void UseHttp(this WebApplication app)
     {
+        app.UseMiddleware<TelemetryRequests>();
         app.UseSafeHeaders();
         app.UseCors();
         app.UseExceptionHandler(_ => { });
@@ -73,8 +75,11 @@ internal static class HttpServer
         app.UseApiReference();
         app.MapControllers();
         app.MapMetricsSocket();
+        app.MapTelemetryPage();
         app.MapOpenApiDocument();
 
+        // Its gauge is there from the start, not from the first listener on.
+        _ = app.Services.GetRequiredService<MetricsListeners>();
         var readiness = app.Services.GetRequiredService<Readiness>();
         app.Lifetime.ApplicationStopping.Register(readiness.Stopping);
     }

@@ -27,9 +27,6 @@ public sealed record ServerOptions
     /// <summary><c>FOG_LEDGER_KEY</c>, default ledger-key.pem in <see cref="Home"/>: file of the key that signs the ledger's checkpoints.</summary>
     public required string LedgerKey { get; init; }
 
-    /// <summary><c>REDIS_URL</c>; null when not set.</summary>
-    public required string? RedisUrl { get; init; }
-
     /// <summary><c>FOG_ARTIFACT_MAX_BYTES</c>: largest artifact, bytes, 1 to 1 TiB; default 1 GiB.</summary>
     public required long ArtifactMaxBytes { get; init; }
 
@@ -63,7 +60,7 @@ public sealed record ServerOptions
         return new ServerOptions
         {
             Host = host, Address = address, Port = port, CorsOrigins = origins, Home = Path.GetFullPath(home),
-            LedgerKey = Path.GetFullPath(Text(settings, "FOG_LEDGER_KEY") ?? Path.Combine(home, "ledger-key.pem")), RedisUrl = Text(settings, "REDIS_URL"), ArtifactMaxBytes = size,
+            LedgerKey = Path.GetFullPath(Text(settings, "FOG_LEDGER_KEY") ?? Path.Combine(home, "ledger-key.pem")), ArtifactMaxBytes = size,
         };
     }
 

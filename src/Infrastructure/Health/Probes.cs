@@ -104,32 +104,16 @@ internal sealed class EdgeProbe(IServiceScopeFactory scopes, TimeProvider clock)
     }
 }
 
-/// <summary>The cache lives in this process; a shared one is not built in yet, and a configured one is reported instead of silently unused.</summary>
-internal sealed class CacheProbe(CacheSetting setting) : IHealthProbe
-{
-    public string Name => "cache";
-    public bool IsVital => false;
-
-    public Task<HealthReport> CheckAsync(CancellationToken cancel) => Task.FromResult(setting.RedisConfigured
-        ? new HealthReport(HealthStatus.Degraded, "cache: in-process. REDIS_URL is set, but this version has no Redis adapter and does not use it.")
-        : new HealthReport(HealthStatus.Healthy, "cache: in-process."));
-}
-
-internal sealed record CacheSetting(bool RedisConfigured);
-
 public static class HealthServices
 {
-    /// <param name="redisConfigured">Whether REDIS_URL is set.</param>
-    public static IServiceCollection AddHealth(this IServiceCollection services, bool redisConfigured)
+    public static IServiceCollection AddHealth(this IServiceCollection services)
     {
         services.AddHealthApplication();
-        services.AddSingleton(new CacheSetting(redisConfigured));
         services.AddSingleton<IOutageTranslator, DatabaseOutages>();
         services.AddSingleton<IHealthProbe, DatabaseProbe>();
         services.AddSingleton<IHealthProbe, JobsProbe>();
         services.AddSingleton<IHealthProbe, SchedulerProbe>();
         services.AddSingleton<IHealthProbe, EdgeProbe>();
-        services.AddSingleton<IHealthProbe, CacheProbe>();
         return services;
     }
 }

@@ -47,6 +47,7 @@ internal sealed partial class RecurringJobRunner(
     ISignals signals,
     NpgsqlDataSource database,
     RecurringJobsHealth health,
+    RecurringJobMeter meter,
     TimeProvider time,
     ILogger<RecurringJobRunner> log) : BackgroundService
 {
@@ -140,7 +141,7 @@ internal sealed partial class RecurringJobRunner(
             await using (var scope = scopes.CreateAsyncScope())
             {
                 scope.ServiceProvider.GetRequiredService<CallerContext>().Caller = Caller.System;
-                moreToDo = await job.RunAsync(scope.ServiceProvider.GetRequiredService<IDispatcher>(), cancel);
+                moreToDo = await meter.MeasureAsync(job.Name, () => job.RunAsync(scope.ServiceProvider.GetRequiredService<IDispatcher>(), cancel), cancel);
             }
             if (Interlocked.Exchange(ref _outageReported, 0) == 1)
                 OutageOver(log);

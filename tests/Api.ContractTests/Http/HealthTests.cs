@@ -41,8 +41,8 @@ public sealed class HealthTests
             Assert.That(health.GetProperty("services").GetProperty("database").GetString(), Is.EqualTo("healthy"));
             Assert.That(health.GetProperty("services").GetProperty("edge").GetString(), Is.EqualTo("unknown"), "no device was ever enrolled");
             Assert.That(health.GetProperty("services").GetProperty("betanet").GetString(), Is.EqualTo("unavailable"));
-            Assert.That(health.GetProperty("status").GetString(), Is.EqualTo("degraded"), "REDIS_URL is set and not used");
-            Assert.That(health.GetProperty("checks").GetProperty("cache").GetProperty("message").GetString(), Does.Contain("in-process").And.Contain("REDIS_URL"));
+            Assert.That(health.GetProperty("status").GetString(), Is.EqualTo("degraded"), "REDIS_URL is set and nothing answers there");
+            Assert.That(health.GetProperty("checks").GetProperty("cache").GetProperty("message").GetString(), Does.Contain("REDIS_URL").And.Contain("does not answer").And.Contain("PostgreSQL"));
             Assert.That(health.GetProperty("checks").GetProperty("database").GetProperty("durationMs").GetDouble(), Is.GreaterThan(0));
         }
     }
