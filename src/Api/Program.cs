@@ -23,6 +23,8 @@ public static class Program
         using var early = LoggerFactory.Create(log => log.AddJsonConsole().SetMinimumLevel(LogLevel.Information));
         try
         {
+            if (Maintenance.Find(args) is { } verb)
+                return await verb;
             var builder = NewBuilder(args);
             _ = ServerOptions.Read(builder.Configuration); // A mistyped setting is reported before a database is started for it.
             await using var database = await DatabaseHost.StartAsync(DatabaseOptions.From(builder.Configuration), early.CreateLogger("FogCompute.Database"));

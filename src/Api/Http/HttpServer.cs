@@ -31,7 +31,14 @@ internal static class HttpServer
             .AddFilter("Microsoft", LogLevel.Warning).AddFilter("Npgsql", LogLevel.Warning).AddFilter("System.Net.Http", LogLevel.Warning);
         // Messages of validators name fields as the caller wrote them.
         ValidatorOptions.Global.DisplayNameResolver = (_, member, _) => member is null ? null : WireNames.Of(member.Name);
-        services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(10));
+        services.Configure<HostOptions>(host =>
+        {
+            host.ShutdownTimeout = server.Drain + Draining.Limit;
+            // A request that takes its time must not use up the time of the recurring commands.
+            host.ServicesStopConcurrently = true;
+        });
+        services.AddSingleton<Draining>();
+        services.AddHostedService(provider => provider.GetRequiredService<Draining>());
         services.AddSingleton(server);
         services.AddSingleton<LocalOperator>();
         services.AddExceptionHandler<Problems>();
@@ -57,16 +64,23 @@ internal static class HttpServer
 
     public static void UseHttp(this WebApplication app)
     {
+        var draining = app.Services.GetRequiredService<Draining>();
+        Func<object, Task> atStart = state =>
+        {
+            var http = (HttpContext)state;
+            http.Response.Headers.XContentTypeOptions = "nosniff";
+            // The next request of this client then opens a connection, to where somebody listens.
+            if (draining.IsStopping && HttpProtocol.IsHttp11(http.Request.Protocol) && http.Response.StatusCode != StatusCodes.Status101SwitchingProtocols)
+                http.Response.Headers.Connection = "close";
+            return Task.CompletedTask;
+        };
         app.Use((http, next) =>
         {
-            http.Response.OnStarting(static state =>
-            {
-                ((HttpContext)state).Response.Headers.XContentTypeOptions = "nosniff";
-                return Task.CompletedTask;
-            }, http);
+            http.Response.OnStarting(atStart, http);
             return next(http);
         });
         app.UseCors();
+        app.Use(draining.InvokeAsync);
         app.UseExceptionHandler(_ => { });
         app.UseStatusCodePages(Problems.DescribeAsync);
         app.UseRouting();
