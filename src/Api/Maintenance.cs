@@ -68,16 +68,23 @@ internal static class Maintenance
     {
         var builder = Program.NewBuilder(args);
         var server = ServerOptions.Read(builder.Configuration);
-        // The signer makes a missing key, which would then distrust every checkpoint and leave a new key behind: that is for whoever starts a pool to do.
-        if (!File.Exists(server.LedgerKey))
-            throw new ConfigurationException($"The ledger's key {server.LedgerKey} is not there, so its checkpoints cannot be verified. Put the kept copy there (FOG_LEDGER_KEY says where) and ask again.");
         await using var database = await DatabaseHost.StartAsync(DatabaseOptions.From(builder.Configuration), NullLog());
+        // The signer makes a missing key, which would then distrust every checkpoint and leave a new key behind: that is for whoever starts a pool to do.
+        if (!File.Exists(server.LedgerKey) && await HasCheckpointsAsync(database))
+            throw new ConfigurationException($"The ledger's key {server.LedgerKey} is not there, so its checkpoints cannot be verified. Put the kept copy there (FOG_LEDGER_KEY says where) and ask again.");
         await using var app = Program.Build(builder, database); // Never started: nothing is migrated, nothing recurs.
         await using var scope = app.Services.CreateAsyncScope();
         scope.ServiceProvider.GetRequiredService<CallerContext>().Caller = Caller.System;
         var audit = await scope.ServiceProvider.GetRequiredService<IDispatcher>().SendAsync(new AuditLedgerQuery(), CancellationToken.None);
         await Console.Out.WriteLineAsync(JsonSerializer.Serialize(audit, Indented));
         return audit.Balanced ? 0 : 1;
+    }
+
+    private static async Task<bool> HasCheckpointsAsync(DatabaseHost database)
+    {
+        await using var connections = database.CreateDataSource();
+        await using var command = connections.CreateCommand("SELECT EXISTS (SELECT FROM tokenomics.checkpoints)");
+        return await command.ExecuteScalarAsync() is true;
     }
 
     /// <summary>Standard output belongs to the answer.</summary>
