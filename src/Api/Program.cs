@@ -16,14 +16,14 @@ using FogCompute.Protocol;
 namespace FogCompute.Api;
 
 /// <summary>The control plane: settings, database, modules, HTTP, in this order.</summary>
-public static class Program
+public static partial class Program
 {
     public static async Task<int> Main(string[] args)
     {
         using var early = LoggerFactory.Create(log => log.AddJsonConsole().SetMinimumLevel(LogLevel.Information));
         try
         {
-            if (Maintenance.Find(args) is { } verb)
+            if (FindVerb(args) is { } verb)
                 return await verb;
             var builder = NewBuilder(args);
             _ = ServerOptions.Read(builder.Configuration); // A mistyped setting is reported before a database is started for it.

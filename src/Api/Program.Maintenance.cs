@@ -10,21 +10,17 @@ using Npgsql;
 
 namespace FogCompute.Api;
 
-/// <summary>
-/// What operators and their scripts run beside the server, with the server's settings:
-/// <list type="bullet">
-/// <item><c>ready</c>: asks the server at API_PORT whether it is ready; for health checks in images without other programs;</item>
-/// <item><c>database</c>: keeps the embedded database running until standard input ends; prints its URL;</item>
-/// <item><c>verify-ledger</c>: prints the audit of the ledger as JSON; changes nothing.</item>
-/// </list>
-/// Exit code 0: yes; 1: it cannot be told, or the answer is no.
-/// </summary>
-internal static class Maintenance
+// What operators and their scripts run beside the server, with the server's settings:
+//   ready           asks the server at API_PORT whether it is ready; for health checks in images without other programs
+//   database        keeps the embedded database running until standard input ends; prints its URL
+//   verify-ledger   prints the audit of the ledger as JSON; changes nothing
+// Exit code 0: yes; 1: it cannot be told, or the answer is no.
+public static partial class Program
 {
     private static readonly JsonSerializerOptions Indented = new(JsonSetup.Responses) { WriteIndented = true };
 
     /// <summary>The verb's work; null when the arguments name none.</summary>
-    public static Task<int>? Find(string[] args) => args is not [var verb, ..] ? null : verb switch
+    private static Task<int>? FindVerb(string[] args) => args is not [var verb, ..] ? null : verb switch
     {
         "ready" => ReadyAsync(args),
         "database" => HoldDatabaseAsync(args),
@@ -34,7 +30,7 @@ internal static class Maintenance
 
     private static async Task<int> ReadyAsync(string[] args)
     {
-        var server = ServerOptions.Read(Program.NewBuilder(args).Configuration);
+        var server = ServerOptions.Read(NewBuilder(args).Configuration);
         var host = server.Address.Equals(System.Net.IPAddress.Any) ? "127.0.0.1" : server.Address.Equals(System.Net.IPAddress.IPv6Any) ? "[::1]"
             : server.Address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 ? $"[{server.Address}]" : server.Address.ToString();
         using var client = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(5) };
@@ -53,7 +49,7 @@ internal static class Maintenance
 
     private static async Task<int> HoldDatabaseAsync(string[] args)
     {
-        var options = DatabaseOptions.From(Program.NewBuilder(args).Configuration);
+        var options = DatabaseOptions.From(NewBuilder(args).Configuration);
         if (options.Url is not null)
             throw new ConfigurationException("DATABASE_URL is set, so there is no embedded database to run. Unset it, or use that database.");
         using var log = StandardError();
@@ -66,13 +62,13 @@ internal static class Maintenance
 
     private static async Task<int> VerifyLedgerAsync(string[] args)
     {
-        var builder = Program.NewBuilder(args);
+        var builder = NewBuilder(args);
         var server = ServerOptions.Read(builder.Configuration);
         await using var database = await DatabaseHost.StartAsync(DatabaseOptions.From(builder.Configuration), NullLog());
         // The signer makes a missing key, which would then distrust every checkpoint and leave a new key behind: that is for whoever starts a pool to do.
         if (!File.Exists(server.LedgerKey) && await HasCheckpointsAsync(database))
             throw new ConfigurationException($"The ledger's key {server.LedgerKey} is not there, so its checkpoints cannot be verified. Put the kept copy there (FOG_LEDGER_KEY says where) and ask again.");
-        await using var app = Program.Build(builder, database); // Never started: nothing is migrated, nothing recurs.
+        await using var app = Build(builder, database); // Never started: nothing is migrated, nothing recurs.
         await using var scope = app.Services.CreateAsyncScope();
         scope.ServiceProvider.GetRequiredService<CallerContext>().Caller = Caller.System;
         var audit = await scope.ServiceProvider.GetRequiredService<IDispatcher>().SendAsync(new AuditLedgerQuery(), CancellationToken.None);
