@@ -18,13 +18,15 @@ using FogCompute.Protocol;
 namespace FogCompute.Api;
 
 /// <summary>The control plane: settings, database, modules, HTTP, in this order.</summary>
-public static class Program
+public static partial class Program
 {
     public static async Task<int> Main(string[] args)
     {
         using var early = LoggerFactory.Create(log => log.AddJsonLog().SetMinimumLevel(LogLevel.Information));
         try
         {
+            if (FindVerb(args) is { } verb)
+                return await verb;
             var builder = NewBuilder(args);
             // A mistyped setting is reported before a database is started for it.
             _ = (ServerOptions.Read(builder.Configuration), EdgeSettings.Read(builder.Configuration), RateSettings.Read(builder.Configuration));

@@ -32,7 +32,14 @@ internal static class HttpServer
             .AddFilter("Microsoft", LogLevel.Warning).AddFilter("Npgsql", LogLevel.Warning).AddFilter("System.Net.Http", LogLevel.Warning);
         // Messages of validators name fields as the caller wrote them.
         ValidatorOptions.Global.DisplayNameResolver = (_, member, _) => member is null ? null : WireNames.Of(member.Name);
-        services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(10));
+        services.Configure<HostOptions>(host =>
+        {
+            host.ShutdownTimeout = server.Drain + Draining.Limit;
+            // A request that takes its time must not use up the time of the recurring commands.
+            host.ServicesStopConcurrently = true;
+        });
+        services.AddSingleton<Draining>();
+        services.AddHostedService(provider => provider.GetRequiredService<Draining>());
         services.AddSingleton(server);
         services.AddSingleton(TelemetrySettings.Read(builder.Configuration));
         services.AddSingleton<MetricsListeners>();
@@ -62,7 +69,22 @@ internal static class HttpServer
     {
         app.UseMiddleware<TelemetryRequests>();
         app.UseSafeHeaders();
+        var draining = app.Services.GetRequiredService<Draining>();
+        Func<object, Task> atStart = state =>
+        {
+            var http = (HttpContext)state;
+            // The next request of this client then opens a connection, to where somebody listens.
+            if (draining.IsStopping && HttpProtocol.IsHttp11(http.Request.Protocol) && http.Response.StatusCode != StatusCodes.Status101SwitchingProtocols)
+                http.Response.Headers.Connection = "close";
+            return Task.CompletedTask;
+        };
+        app.Use((http, next) =>
+        {
+            http.Response.OnStarting(atStart, http);
+            return next(http);
+        });
         app.UseCors();
+        app.Use(draining.InvokeAsync);
         app.UseExceptionHandler(_ => { });
         app.UseStatusCodePages(Problems.DescribeAsync);
         app.UseHostFilter();

@@ -228,6 +228,8 @@ public sealed class ServerSettingsTests
     [TestCase("CORS_ORIGINS", "http://localhost:3000,localhost:3001")]
     [TestCase("CORS_ORIGINS", "http://localhost:3000/path")]
     [TestCase("FOG_ARTIFACT_MAX_BYTES", "0")]
+    [TestCase("FOG_DRAIN_SECONDS", "301")]
+    [TestCase("FOG_DRAIN_SECONDS", "-1")]
     public void Refuses_a_setting_by_key_and_value(string key, string value)
     {
         var builder = Program.NewBuilder([$"--{key}={value}"]);
