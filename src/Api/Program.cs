@@ -4,6 +4,8 @@ using FogCompute.Application;
 using FogCompute.Application.Artifacts;
 using FogCompute.Infrastructure;
 using FogCompute.Infrastructure.Artifacts;
+using FogCompute.Infrastructure.Benchmarks;
+using FogCompute.Infrastructure.Dashboard;
 using FogCompute.Infrastructure.Health;
 using FogCompute.Infrastructure.Identity;
 using FogCompute.Infrastructure.Persistence;
@@ -62,6 +64,7 @@ public static class Program
             .AddTokenomics(server.LedgerKey, ParameterSettings.Read(builder.Configuration))
             .AddRealtimeFigures().AddSingleton<MetricsBeat>().AddHostedService(services => services.GetRequiredService<MetricsBeat>())
             .AddArtifacts(new ArtifactOptions(Path.Combine(server.Home, "artifacts"), server.ArtifactMaxBytes))
+            .AddDashboard(server.Home).AddBenchmarks()
             .AddHealth(server.RedisUrl is not null);
         builder.Services.AddOpening(services => services.GetRequiredService<MigrationState>().WaitAsync);
         adjust?.Invoke(builder.Services);
