@@ -21,6 +21,7 @@ internal interface IBenchmarkLoad
 internal sealed class LatencyLoad(NpgsqlDataSource database, IDistributedCache? cache, NoopJobs jobs, TimeProvider time) : IBenchmarkLoad
 {
     private static readonly TimeSpan Pace = TimeSpan.FromMilliseconds(20);
+    public const string NoDevice = "No device answered.";
     private static readonly TimeSpan DevicePatience = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan DevicePause = TimeSpan.FromMilliseconds(200);
     private static readonly DistributedCacheEntryOptions Brief = new() { AbsoluteExpirationRelativeToNow = TimeSpan.FromMinutes(1) };
@@ -67,13 +68,13 @@ internal sealed class LatencyLoad(NpgsqlDataSource database, IDistributedCache? 
 
     private async Task DeviceAsync(AccountId account, Measurements to, CancellationToken cancel)
     {
+        to.Note("device", NoDevice);
         while (true)
         {
             var (took, why) = await jobs.RunAsync(account, 1, DevicePatience, cancel);
             if (took is { } way)
                 to.Add("device", way.TotalMilliseconds);
-            else
-                to.Note("device", why!);
+            to.Note("device", why);
             await Task.Delay(took is null ? DevicePatience : DevicePause, time, cancel);
         }
     }
@@ -109,7 +110,7 @@ internal sealed class ThroughputLoad(ArtifactOptions artifacts, NoopJobs jobs, T
         var store = new ArtifactStore(new ArtifactOptions(folder, ArtifactBytes), time);
         var content = new byte[ArtifactBytes];
         var buffer = new byte[128 * 1024];
-        new Random(1).NextBytes(content); // Contents that no disk compresses.
+        RandomNumberGenerator.Fill(content); // Contents that no disk compresses.
         for (var round = 0; ; round++)
         {
             BitConverter.TryWriteBytes(content, round); // Another content each time: what is there is not written again.
@@ -138,16 +139,15 @@ internal sealed class ThroughputLoad(ArtifactOptions artifacts, NoopJobs jobs, T
 
     private async Task DispatchAsync(AccountId account, Measurements to, CancellationToken cancel)
     {
+        to.Note("dispatch", LatencyLoad.NoDevice);
         while (true)
         {
             var (took, why) = await jobs.RunAsync(account, Tasks, DispatchPatience, cancel);
+            to.Note("dispatch", why);
             if (took is { } whole)
                 to.Add("dispatch", Tasks, whole);
             else
-            {
-                to.Note("dispatch", why!);
                 await Task.Delay(DispatchPatience, time, cancel);
-            }
         }
     }
 }
@@ -196,7 +196,7 @@ internal sealed class StressLoad(NpgsqlDataSource database, TimeProvider time) :
     private static void Hash(int bytes, bool halfOfTheTime, Measurements to, CancellationToken cancel)
     {
         var memory = new byte[bytes];
-        new Random(1).NextBytes(memory);
+        memory.AsSpan().Fill(1); // So that there is memory behind it.
         Span<byte> hash = stackalloc byte[32];
         var (megabytes, worked) = (0.0, TimeSpan.Zero);
         for (var at = 0; !cancel.IsCancellationRequested; at = at + (2 * Step) <= bytes ? at + Step : 0)
@@ -206,7 +206,7 @@ internal sealed class StressLoad(NpgsqlDataSource database, TimeProvider time) :
             hash.CopyTo(memory.AsSpan(at)); // So that the pages are written as well.
             var took = Stopwatch.GetElapsedTime(started);
             (megabytes, worked) = (megabytes + (Step / 1e6), worked + took);
-            if (worked > Sample)
+            if (worked > Sample || cancel.IsCancellationRequested)
             {
                 to.Add("hashing", megabytes, worked);
                 to.Moved(megabytes);

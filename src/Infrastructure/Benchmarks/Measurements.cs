@@ -29,7 +29,10 @@ internal sealed class Measurements
             _series.TryAdd(name, new Series(unit));
     }
 
-    public void Note(string name, string note)
+    /// <summary>What the summary says beside the figures.</summary>
+    /// <param name="name">Of a declared measure.</param>
+    /// <param name="note">Null takes an earlier one back.</param>
+    public void Note(string name, string? note)
     {
         lock (_gate)
             _series[name].Note = note;
