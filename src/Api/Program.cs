@@ -4,7 +4,9 @@ using FogCompute.Application;
 using FogCompute.Application.Artifacts;
 using FogCompute.Infrastructure;
 using FogCompute.Infrastructure.Artifacts;
+using FogCompute.Infrastructure.Benchmarks;
 using FogCompute.Infrastructure.Caching;
+using FogCompute.Infrastructure.Dashboard;
 using FogCompute.Infrastructure.Health;
 using FogCompute.Infrastructure.Identity;
 using FogCompute.Infrastructure.Persistence;
@@ -68,6 +70,7 @@ public static partial class Program
             .AddTokenomics(server.LedgerKey, ParameterSettings.Read(builder.Configuration))
             .AddRealtimeFigures().AddSingleton<MetricsBeat>().AddHostedService(services => services.GetRequiredService<MetricsBeat>())
             .AddArtifacts(new ArtifactOptions(Path.Combine(server.Home, "artifacts"), server.ArtifactMaxBytes))
+            .AddDashboard(server.Home).AddBenchmarks()
             .AddHealth()
             .AddCaching(RedisOptions.From(builder.Configuration))
             .AddTelemetry(builder.Configuration);
