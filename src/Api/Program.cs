@@ -2,6 +2,7 @@ using FogCompute.Api.Http;
 using FogCompute.Api.Realtime;
 using FogCompute.Application;
 using FogCompute.Application.Artifacts;
+using FogCompute.Application.Identity;
 using FogCompute.Infrastructure;
 using FogCompute.Infrastructure.Artifacts;
 using FogCompute.Infrastructure.Health;
@@ -12,6 +13,7 @@ using FogCompute.Infrastructure.Realtime;
 using FogCompute.Infrastructure.Scheduler;
 using FogCompute.Infrastructure.Tokenomics;
 using FogCompute.Protocol;
+using Npgsql;
 
 namespace FogCompute.Api;
 
@@ -23,13 +25,25 @@ public static class Program
         using var early = LoggerFactory.Create(log => log.AddJsonConsole().SetMinimumLevel(LogLevel.Information));
         try
         {
+            CreateAdminCommand? newAdmin = null;
+            if (args is [CreateAdminVerb.Name, .. var words])
+            {
+                (newAdmin, args, var code) = await CreateAdminVerb.ReadAsync(words, Console.In);
+                if (newAdmin is null)
+                    return code;
+            }
             var builder = NewBuilder(args);
-            _ = ServerOptions.Read(builder.Configuration); // A mistyped setting is reported before a database is started for it.
+            _ = IdentitySettings.Read(builder.Configuration, ServerOptions.Read(builder.Configuration)); // A mistyped setting is reported before a database is started for it.
             await using var database = await DatabaseHost.StartAsync(DatabaseOptions.From(builder.Configuration), early.CreateLogger("FogCompute.Database"));
             await using var app = Build(builder, database);
+            if (newAdmin is not null)
+            {
+                await Migrator.MigrateAsync(app.Services.GetRequiredService<NpgsqlDataSource>(), early.CreateLogger("FogCompute.Database"), CancellationToken.None);
+                return await CreateAdminVerb.RunAsync(newAdmin, app.Services, CancellationToken.None);
+            }
             StopWithParent(app);
             await app.RunAsync();
-            return Environment.ExitCode;
+            return app.Services.GetRequiredService<FirstRun>().Refusal is { } noAdmin ? throw new ConfigurationException(noAdmin) : Environment.ExitCode;
         }
         catch (Exception refusal) when (refusal is ConfigurationException or InvalidOperationException or IOException)
         {
@@ -54,9 +68,10 @@ public static class Program
     public static WebApplication Build(WebApplicationBuilder builder, DatabaseHost database, Action<IServiceCollection>? adjust = null)
     {
         var server = ServerOptions.Read(builder.Configuration);
+        var (identity, mail) = IdentitySettings.Read(builder.Configuration, server);
         builder.AddHttp(server);
         builder.Services.AddApplication().AddPlatform(database)
-            .AddIdentity()
+            .AddIdentity(identity, mail)
             .AddScheduler(SchedulerSettings.Read(builder.Configuration))
             .AddScoped<LeaseLongPoll>().AddScoped<JobLogStream>()
             .AddTokenomics(server.LedgerKey, ParameterSettings.Read(builder.Configuration))

@@ -34,6 +34,8 @@ internal static class HttpServer
         services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(10));
         services.AddSingleton(server);
         services.AddSingleton<LocalOperator>();
+        services.AddSingleton<FirstRun>();
+        services.AddSingleton(new FirstRunNotice(Console.Error));
         services.AddExceptionHandler<Problems>();
         services.AddCors(cors => cors.AddDefaultPolicy(policy => policy
             .WithOrigins([.. server.CorsOrigins]).AllowAnyHeader().AllowAnyMethod().AllowCredentials()
@@ -75,6 +77,7 @@ internal static class HttpServer
         app.UseApiReference();
         app.MapControllers();
         app.MapMetricsSocket();
+        app.MapAccountPages();
         app.MapOpenApiDocument();
 
         var readiness = app.Services.GetRequiredService<Readiness>();
