@@ -56,7 +56,8 @@ internal sealed class LoginHandler(
     {
         var now = clock.GetUtcNow();
         var keys = LoginKeys.Of(command.Username, client.Peer);
-        // Again: of many guesses sent at once, only as many count as there are free ones.
+        // Again: of many guesses sent at once, only as many are answered as there are free ones.
+        await failures.HoldNameAsync(keys, cancellationToken);
         if (await failures.LockedForAsync(keys, now, cancellationToken) is { Ticks: > 0 } wait)
             throw new FogException(IdentityErrors.TooManyLogins) { RetryAfter = wait };
         var user = work.Account is { } account ? await db.FindUserForUpdateAsync(account, cancellationToken) : null;

@@ -24,7 +24,7 @@ internal abstract class NewUserValidator<T> : AbstractValidator<T> where T : INe
     protected NewUserValidator()
     {
         RuleFor(c => c.Username).Length(1, 64).Matches("^[a-z0-9_.-]*$").WithMessage("May contain only a–z, 0–9, '-', '_' and '.'.");
-        RuleFor(c => c.Email).EmailAddress();
+        RuleFor(c => c.Email).IsEmail();
         RuleFor(c => c.Password).NewPassword();
     }
 }
@@ -32,7 +32,7 @@ internal abstract class NewUserValidator<T> : AbstractValidator<T> where T : INe
 internal static class EmailRule
 {
     /// <summary>One address without a display name, at most 254 characters (RFC 5321).</summary>
-    public static IRuleBuilderOptions<T, string> EmailAddress<T>(this IRuleBuilder<T, string> rule) =>
+    public static IRuleBuilderOptions<T, string> IsEmail<T>(this IRuleBuilder<T, string> rule) =>
         rule.Length(3, 254).Must(IsAddress).WithMessage("Must be an e-mail address, such as ada@example.org.");
 
     private static bool IsAddress(string text) =>

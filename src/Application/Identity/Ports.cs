@@ -32,6 +32,9 @@ public interface ILoginFailures
     /// <summary>How long the strictest lock of the keys lasts; zero: none.</summary>
     Task<TimeSpan> LockedForAsync(LoginKeys keys, DateTimeOffset now, CancellationToken cancel);
 
+    /// <summary>Makes logins under the same name wait for each other until the transaction ends, so that guesses sent at once count one by one.</summary>
+    Task HoldNameAsync(LoginKeys keys, CancellationToken cancel);
+
     /// <summary>Counts one failure under each key, in the running transaction.</summary>
     Task CountAsync(LoginKeys keys, DateTimeOffset now, CancellationToken cancel);
 

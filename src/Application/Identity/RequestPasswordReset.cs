@@ -17,7 +17,7 @@ public sealed record RequestPasswordResetCommand : ICommand<DoneAnswer>
 
 internal sealed class RequestPasswordResetValidator : AbstractValidator<RequestPasswordResetCommand>
 {
-    public RequestPasswordResetValidator() => RuleFor(c => c.Email).EmailAddress();
+    public RequestPasswordResetValidator() => RuleFor(c => c.Email).IsEmail();
 }
 
 internal sealed class RequestPasswordResetHandler(IPasswordResets resets, ITransactionScope scope, TimeProvider clock) : ICommandHandler<RequestPasswordResetCommand, DoneAnswer>

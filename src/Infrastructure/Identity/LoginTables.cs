@@ -13,6 +13,8 @@ internal sealed class LoginFailures(FogDbContext db) : ILoginFailures
         return until is { } end && new DateTimeOffset(end) > now ? new DateTimeOffset(end) - now : TimeSpan.Zero;
     }
 
+    public Task HoldNameAsync(LoginKeys keys, CancellationToken cancel) => db.ExecuteSqlAsync("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", cancel, keys.Name);
+
     public async Task CountAsync(LoginKeys keys, DateTimeOffset now, CancellationToken cancel)
     {
         // The same order everywhere: name, then address.

@@ -48,11 +48,15 @@ internal sealed class OwnPassword(
     /// <summary>In the transaction: the user, locked; null with a failure counted when the password was wrong.</summary>
     public async Task<User?> ConfirmAsync(CancellationToken cancel)
     {
+        var (_, username) = await signedIn.ReadAsync(cancel);
+        var keys = LoginKeys.Of(username, client.Peer);
+        await failures.HoldNameAsync(keys, cancel);
+        if (await failures.LockedForAsync(keys, clock.GetUtcNow(), cancel) is { Ticks: > 0 } wait)
+            throw new FogException(IdentityErrors.TooManyLogins) { RetryAfter = wait };
         var user = await db.FindUserForUpdateAsync(signedIn.Account, cancel) ?? throw new FogException(IdentityErrors.Unauthenticated);
         if (work.IsRightFor(user))
             return user;
-        var (_, username) = await signedIn.ReadAsync(cancel);
-        await failures.CountAsync(LoginKeys.Of(username, client.Peer), clock.GetUtcNow(), cancel);
+        await failures.CountAsync(keys, clock.GetUtcNow(), cancel);
         audit.Record("identity.password_check_failed", user.Id.ToString());
         return null;
     }
