@@ -1,6 +1,7 @@
 using FogCompute.Application.Common.Messaging;
 using FogCompute.Application.Common.Pipeline;
 using FogCompute.Application.Platform;
+using FogCompute.Infrastructure.Audit;
 using FogCompute.Infrastructure.Messaging;
 using FogCompute.Infrastructure.Persistence;
 using FogCompute.Infrastructure.Persistence.Migrations;
@@ -33,6 +34,8 @@ public static class PlatformServices
         services.AddScoped<IdempotencyStore>();
         services.AddScoped<IIdempotencyStore>(provider => provider.GetRequiredService<IdempotencyStore>());
         services.AddScoped<IIdempotencyKeys>(provider => provider.GetRequiredService<IdempotencyStore>());
+
+        services.AddAudit();
 
         services.AddSingleton<MigrationState>();
         services.AddHostedService<MigrationService>();

@@ -12,6 +12,7 @@ namespace FogCompute.Application.Identity;
 
 /// <summary>Turn the second factor on with a code of the app. The recovery codes are shown once, in this answer.</summary>
 [RequiresPermission(Permissions.Profile)]
+[Audited("identity.mfa_enabled")]
 public sealed record ConfirmMfaCommand : ICommand<RecoveryCodesAnswer>
 {
     /// <summary>Six digits of the authenticator app.</summary>
@@ -26,7 +27,7 @@ internal sealed class ConfirmMfaValidator : AbstractValidator<ConfirmMfaCommand>
     public ConfirmMfaValidator() => RuleFor(c => c.Code).Length(1, 64);
 }
 
-internal sealed class ConfirmMfaHandler(IIdentityDb db, SignedIn signedIn, IAuditLog audit, TimeProvider clock) : ICommandHandler<ConfirmMfaCommand, RecoveryCodesAnswer>
+internal sealed class ConfirmMfaHandler(IIdentityDb db, SignedIn signedIn, TimeProvider clock) : ICommandHandler<ConfirmMfaCommand, RecoveryCodesAnswer>
 {
     public async Task<RecoveryCodesAnswer> Handle(ConfirmMfaCommand command, CancellationToken cancellationToken)
     {
@@ -40,7 +41,6 @@ internal sealed class ConfirmMfaHandler(IIdentityDb db, SignedIn signedIn, IAudi
             throw IdentityErrors.WrongMfaCode.On("code");
         var codes = Enumerable.Range(0, RecoveryCode.Count).Select(_ => RecoveryCode.New()).ToList();
         db.RecoveryCodes.AddRange(codes.Select(code => RecoveryCode.Of(user.Id, code)));
-        audit.Record("identity.mfa_enabled", user.Id.ToString());
         return new RecoveryCodesAnswer(codes);
     }
 }

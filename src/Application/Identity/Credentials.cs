@@ -9,7 +9,7 @@ public sealed record Credential(CallerKind Kind, AccountId Account, string? Devi
     /// <summary>Of an access token; null for everything else.</summary>
     public SessionId? Session { get; init; }
 
-    public Caller ToCaller() => new(Kind, Account, DeviceId, Permissions);
+    public Caller ToCaller() => new(Kind, Account, DeviceId, Permissions) { Key = Key?.Value };
 }
 
 /// <summary>Looks a secret up by its hash. Answers null for anything unknown, expired, revoked or unregistered.</summary>

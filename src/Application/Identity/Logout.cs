@@ -10,15 +10,15 @@ namespace FogCompute.Application.Identity;
 
 /// <summary>Log out: ends the session of the access token that this is sent with.</summary>
 [RequiresPermission(Permissions.Profile)]
+[Audited("identity.logged_out")]
 public sealed record LogoutCommand : ICommand<DoneAnswer>;
 
-internal sealed class LogoutHandler(SignedIn signedIn, IIdentityDb db, SessionDesk sessions, IAuditLog audit, TimeProvider clock) : ICommandHandler<LogoutCommand, DoneAnswer>
+internal sealed class LogoutHandler(SignedIn signedIn, IIdentityDb db, SessionDesk sessions, TimeProvider clock) : ICommandHandler<LogoutCommand, DoneAnswer>
 {
     public async Task<DoneAnswer> Handle(LogoutCommand command, CancellationToken cancellationToken)
     {
         var session = await db.FindSessionForUpdateAsync(signedIn.Session, cancellationToken) ?? throw new FogException(IdentityErrors.Unauthenticated);
         sessions.End(session, "logged_out", clock.GetUtcNow());
-        audit.Record("identity.logged_out", null);
         return new DoneAnswer(true, "Logged out.");
     }
 }

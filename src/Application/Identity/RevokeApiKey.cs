@@ -11,6 +11,7 @@ namespace FogCompute.Application.Identity;
 
 /// <summary>Revoke an API key or enrolment token; it stops working within 5 seconds.</summary>
 [RequiresPermission(Permissions.KeysManage)]
+[Audited("identity.key_revoked", Subject = nameof(Id))]
 public sealed record RevokeApiKeyCommand : ICommand<RevokedKeyAnswer>
 {
     [JsonIgnore] public required AccessKeyId Id { get; init; }
@@ -18,7 +19,7 @@ public sealed record RevokeApiKeyCommand : ICommand<RevokedKeyAnswer>
 
 public sealed record RevokedKeyAnswer(bool Success, Guid Id, DateTimeOffset RevokedAt);
 
-internal sealed class RevokeApiKeyHandler(IIdentityDb db, CallerContext context, ITransactionScope scope, IAuditLog audit, TimeProvider clock) : ICommandHandler<RevokeApiKeyCommand, RevokedKeyAnswer>
+internal sealed class RevokeApiKeyHandler(IIdentityDb db, CallerContext context, ITransactionScope scope, TimeProvider clock) : ICommandHandler<RevokeApiKeyCommand, RevokedKeyAnswer>
 {
     public async Task<RevokedKeyAnswer> Handle(RevokeApiKeyCommand command, CancellationToken cancellationToken)
     {
@@ -27,7 +28,6 @@ internal sealed class RevokeApiKeyHandler(IIdentityDb db, CallerContext context,
             throw new FogException(IdentityErrors.KeyNotFound);
         key.Revoke(clock.GetUtcNow());
         scope.SignalAfterCommit(Topics.Credentials);
-        audit.Record("identity.api_key_revoked", key.Id.ToString());
         return new RevokedKeyAnswer(true, key.Id.Value, key.RevokedAt!.Value);
     }
 }

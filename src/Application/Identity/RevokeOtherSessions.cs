@@ -8,14 +8,14 @@ namespace FogCompute.Application.Identity;
 
 /// <summary>End all of one's own sessions but this one.</summary>
 [RequiresPermission(Permissions.Profile)]
+[Audited("identity.sessions_revoked")]
 public sealed record RevokeOtherSessionsCommand : ICommand<DoneAnswer>;
 
-internal sealed class RevokeOtherSessionsHandler(SignedIn signedIn, SessionDesk sessions, IAuditLog audit, TimeProvider clock) : ICommandHandler<RevokeOtherSessionsCommand, DoneAnswer>
+internal sealed class RevokeOtherSessionsHandler(SignedIn signedIn, SessionDesk sessions, TimeProvider clock) : ICommandHandler<RevokeOtherSessionsCommand, DoneAnswer>
 {
     public async Task<DoneAnswer> Handle(RevokeOtherSessionsCommand command, CancellationToken cancellationToken)
     {
         var ended = await sessions.EndAllAsync(signedIn.Account, signedIn.Session, "revoked", clock.GetUtcNow(), cancellationToken);
-        audit.Record("identity.sessions_revoked", null, new Dictionary<string, string>(StringComparer.Ordinal) { ["count"] = ended.ToString() });
         return new DoneAnswer(true, $"Sessions ended: {ended}.");
     }
 }

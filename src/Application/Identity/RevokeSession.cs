@@ -11,12 +11,13 @@ namespace FogCompute.Application.Identity;
 
 /// <summary>End one of one's own sessions.</summary>
 [RequiresPermission(Permissions.Profile)]
+[Audited("identity.session_revoked", Subject = nameof(Id))]
 public sealed record RevokeSessionCommand : ICommand<DoneAnswer>
 {
     [JsonIgnore] public required SessionId Id { get; init; }
 }
 
-internal sealed class RevokeSessionHandler(SignedIn signedIn, IIdentityDb db, SessionDesk sessions, IAuditLog audit, TimeProvider clock) : ICommandHandler<RevokeSessionCommand, DoneAnswer>
+internal sealed class RevokeSessionHandler(SignedIn signedIn, IIdentityDb db, SessionDesk sessions, TimeProvider clock) : ICommandHandler<RevokeSessionCommand, DoneAnswer>
 {
     public async Task<DoneAnswer> Handle(RevokeSessionCommand command, CancellationToken cancellationToken)
     {
@@ -24,7 +25,6 @@ internal sealed class RevokeSessionHandler(SignedIn signedIn, IIdentityDb db, Se
         if (await db.FindSessionForUpdateAsync(command.Id, cancellationToken) is not { } session || session.AccountId != account || !session.IsLive(now))
             throw new FogException(IdentityErrors.SessionNotFound);
         sessions.End(session, "revoked", now);
-        audit.Record("identity.session_revoked", session.Id.ToString());
         return new DoneAnswer(true, "The session has ended.");
     }
 }

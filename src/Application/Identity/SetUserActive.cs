@@ -10,6 +10,7 @@ namespace FogCompute.Application.Identity;
 
 /// <summary>Let a user in, or keep them out. Only admins may.</summary>
 [RequiresPermission(Permissions.UsersManage)]
+[Audited("identity.user_active_set", Subject = nameof(UserAnswer.Id), Details = [nameof(UserAnswer.IsActive)])]
 public sealed record SetUserActiveCommand : ICommand<UserAnswer>
 {
     public required bool Active { get; init; }
@@ -17,7 +18,7 @@ public sealed record SetUserActiveCommand : ICommand<UserAnswer>
     [JsonIgnore] public AccountId UserId { get; init; }
 }
 
-internal sealed class SetUserActiveHandler(UserDesk users, SessionDesk sessions, ITransactionScope scope, IAuditLog audit, TimeProvider clock) : ICommandHandler<SetUserActiveCommand, UserAnswer>
+internal sealed class SetUserActiveHandler(UserDesk users, SessionDesk sessions, ITransactionScope scope, TimeProvider clock) : ICommandHandler<SetUserActiveCommand, UserAnswer>
 {
     public async Task<UserAnswer> Handle(SetUserActiveCommand command, CancellationToken cancellationToken)
     {
@@ -26,7 +27,6 @@ internal sealed class SetUserActiveHandler(UserDesk users, SessionDesk sessions,
         if (!command.Active)
             await sessions.EndAllAsync(user.Id, except: null, "deactivated", clock.GetUtcNow(), cancellationToken);
         scope.SignalAfterCommit(Topics.Credentials);
-        audit.Record(command.Active ? "identity.user_activated" : "identity.user_deactivated", user.Id.ToString());
         return UserAnswer.Of(user, name);
     }
 }

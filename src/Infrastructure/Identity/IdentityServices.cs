@@ -1,8 +1,6 @@
 using FogCompute.Application.Identity;
 using FogCompute.Infrastructure.Persistence;
-using FogCompute.Application.Common.Security;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace FogCompute.Infrastructure.Identity;
 
@@ -22,7 +20,6 @@ public static class IdentityServices
         services.AddSingleton<ICredentials, Credentials>();
         services.AddSingleton<IPasswordHashing, PasswordHashing>();
         services.AddSingleton<IMailer, Mailer>();
-        services.TryAddScoped<IAuditLog, AuditLines>();
         return services;
     }
 }

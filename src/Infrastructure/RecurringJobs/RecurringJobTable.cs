@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using FogCompute.Application.Artifacts;
+using FogCompute.Application.Audit;
 using FogCompute.Application.Common.Messaging;
 using FogCompute.Application.Identity;
 using FogCompute.Application.IdleCompute;
@@ -66,6 +67,7 @@ public static class RecurringJobTable
         RecurringJob.Of("ForgetPasses", TimeSpan.FromHours(1), () => new ForgetPassesCommand(), "Placement fronts are kept for seven days."),
         RecurringJob.Of("ForgetQuotes", TimeSpan.FromMinutes(10), () => new ForgetQuotesCommand(), "Quotes are good for a minute and told of for a day; the table must not grow for ever."),
         RecurringJob.Of("SealJournal", TimeSpan.FromSeconds(1), () => new SealJournalCommand(), "Chains new ledger transfers by hash, so that later changes show."),
+        RecurringJob.Of("SealAuditLog", TimeSpan.FromSeconds(1), () => new SealAuditLogCommand(), "Chains new audit entries by hash, so that later changes show."),
         RecurringJob.Of("ReconcileLedger", TimeSpan.FromMinutes(1), () => new ReconcileLedgerCommand(), "Re-derives every balance and hold and raises an alarm on a difference."),
         RecurringJob.Of("PayStakingRewards", TimeSpan.FromMinutes(10), () => new PayStakingRewardsCommand(), "Pays each stake once a day what it has earned, while the rewards pool lasts."),
         RecurringJob.Of("ExecuteSlashes", TimeSpan.FromSeconds(15), () => new ExecuteSlashesCommand(), "Slashes that nobody appealed in time go to whom was harmed, and out of circulation."),

@@ -10,7 +10,7 @@ using Microsoft.Extensions.Logging;
 
 namespace FogCompute.Application.Common.Pipeline;
 
-// Order: tracing ▸ authorization ▸ validation ▸ preparation ▸ unit of work ▸ idempotency ▸ handler. Registered in Application/DependencyInjection.cs.
+// Order: tracing ▸ authorization ▸ validation ▸ preparation ▸ unit of work ▸ idempotency ▸ audit ▸ handler. Registered in Application/DependencyInjection.cs.
 
 /// <summary>One span and one structured log line per use case; never the message itself.</summary>
 internal sealed partial class TracingBehavior<TRequest, TResult>(ILogger<TracingBehavior<TRequest, TResult>> log) : IPipelineBehavior<TRequest, TResult>

@@ -26,6 +26,9 @@ public sealed record Caller(CallerKind Kind, AccountId Account, string? DeviceId
 
     public static readonly Caller System = new(CallerKind.System, default, null, new HashSet<string>(Security.Permissions.All));
 
+    /// <summary>The key it came with, for the audit log; null: none, or a device's own.</summary>
+    public Guid? Key { get; init; }
+
     /// <summary>Operators see and act for every account.</summary>
     public bool IsOperator => Permissions.Contains(Security.Permissions.Operate);
 
@@ -62,7 +65,7 @@ public static class Permissions
     public const string KeysManage = "keys.manage";
     /// <summary>One's own login: password, second factor, sessions. Counts with the access token of a session only.</summary>
     public const string Profile = "profile";
-    /// <summary>Reading and exporting the audit log.</summary>
+    /// <summary>The audit log of all accounts.</summary>
     public const string AuditRead = "audit.read";
     /// <summary>Who has which role, and who may log in.</summary>
     public const string UsersManage = "users.manage";
