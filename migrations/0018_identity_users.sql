@@ -78,7 +78,7 @@ CREATE TABLE identity.password_resets (
 COMMENT ON TABLE identity.password_resets IS 'Requests for a new password, for known and unknown addresses alike; SendPasswordResets mails the known ones and drops the others';
 
 CREATE TABLE identity.setup_token (
-    only        boolean     PRIMARY KEY DEFAULT true CHECK (only),
+    single      boolean     PRIMARY KEY DEFAULT true CHECK (single),
     secret_hash bytea       NOT NULL CHECK (length(secret_hash) = 32),
     expires_at  timestamptz NOT NULL
 );

@@ -42,8 +42,9 @@ public static class Program
                 return await CreateAdminVerb.RunAsync(newAdmin, app.Services, CancellationToken.None);
             }
             StopWithParent(app);
+            var firstRun = app.Services.GetRequiredService<FirstRun>();
             await app.RunAsync();
-            return app.Services.GetRequiredService<FirstRun>().Refusal is { } noAdmin ? throw new ConfigurationException(noAdmin) : Environment.ExitCode;
+            return firstRun.Refusal is { } noAdmin ? throw new ConfigurationException(noAdmin) : Environment.ExitCode;
         }
         catch (Exception refusal) when (refusal is ConfigurationException or InvalidOperationException or IOException)
         {

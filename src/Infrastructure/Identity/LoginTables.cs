@@ -69,7 +69,7 @@ internal sealed class PasswordResets(FogDbContext db) : IPasswordResets
 internal sealed class SetupTokens(FogDbContext db) : ISetupToken
 {
     public Task ReplaceAsync(byte[] secretHash, DateTimeOffset expires, CancellationToken cancel) => db.ExecuteSqlAsync(
-        "INSERT INTO identity.setup_token (secret_hash, expires_at) VALUES ($1, $2) ON CONFLICT (only) DO UPDATE SET secret_hash = $1, expires_at = $2", cancel, secretHash, expires);
+        "INSERT INTO identity.setup_token (secret_hash, expires_at) VALUES ($1, $2) ON CONFLICT (single) DO UPDATE SET secret_hash = $1, expires_at = $2", cancel, secretHash, expires);
 
     public async Task<bool> IsGoodAsync(byte[] secretHash, DateTimeOffset now, CancellationToken cancel) =>
         await db.ScalarSqlAsync<bool>("SELECT exists(SELECT FROM identity.setup_token WHERE secret_hash = $1 AND expires_at > $2)", cancel, secretHash, now);
