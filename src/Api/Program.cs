@@ -2,45 +2,39 @@ using FogCompute.Api.Http;
 using FogCompute.Api.Realtime;
 using FogCompute.Application;
 using FogCompute.Application.Artifacts;
-using FogCompute.Application.Identity;
 using FogCompute.Infrastructure;
 using FogCompute.Infrastructure.Artifacts;
+using FogCompute.Infrastructure.Benchmarks;
+using FogCompute.Infrastructure.Caching;
+using FogCompute.Infrastructure.Dashboard;
 using FogCompute.Infrastructure.Health;
 using FogCompute.Infrastructure.Identity;
 using FogCompute.Infrastructure.Persistence;
 using FogCompute.Infrastructure.Persistence.Migrations;
 using FogCompute.Infrastructure.Realtime;
 using FogCompute.Infrastructure.Scheduler;
+using FogCompute.Infrastructure.Telemetry;
 using FogCompute.Infrastructure.Tokenomics;
 using FogCompute.Protocol;
-using Npgsql;
 
 namespace FogCompute.Api;
 
 /// <summary>The control plane: settings, database, modules, HTTP, in this order.</summary>
-public static class Program
+public static partial class Program
 {
     public static async Task<int> Main(string[] args)
     {
-        using var early = LoggerFactory.Create(log => log.AddJsonConsole().SetMinimumLevel(LogLevel.Information));
+        using var early = LoggerFactory.Create(log => log.AddJsonLog().SetMinimumLevel(LogLevel.Information));
         try
         {
-            CreateAdminCommand? newAdmin = null;
-            if (args is [CreateAdminVerb.Name, .. var words])
-            {
-                (newAdmin, args, var code) = await CreateAdminVerb.ReadAsync(words, Console.In);
-                if (newAdmin is null)
-                    return code;
-            }
+            if (FindVerb(args) is { } verb)
+                return await verb;
             var builder = NewBuilder(args);
-            _ = IdentitySettings.Read(builder.Configuration, ServerOptions.Read(builder.Configuration)); // A mistyped setting is reported before a database is started for it.
+            // A mistyped setting is reported before a database is started for it.
+            _ = (IdentitySettings.Read(builder.Configuration, ServerOptions.Read(builder.Configuration)), EdgeSettings.Read(builder.Configuration), RateSettings.Read(builder.Configuration));
+            _ = (TelemetrySettings.Read(builder.Configuration), RedisOptions.From(builder.Configuration));
             await using var database = await DatabaseHost.StartAsync(DatabaseOptions.From(builder.Configuration), early.CreateLogger("FogCompute.Database"));
             await using var app = Build(builder, database);
-            if (newAdmin is not null)
-            {
-                await Migrator.MigrateAsync(app.Services.GetRequiredService<NpgsqlDataSource>(), early.CreateLogger("FogCompute.Database"), CancellationToken.None);
-                return await CreateAdminVerb.RunAsync(newAdmin, app.Services, CancellationToken.None);
-            }
             StopWithParent(app);
             var firstRun = app.Services.GetRequiredService<FirstRun>();
             await app.RunAsync();
@@ -78,7 +72,10 @@ public static class Program
             .AddTokenomics(server.LedgerKey, ParameterSettings.Read(builder.Configuration))
             .AddRealtimeFigures().AddSingleton<MetricsBeat>().AddHostedService(services => services.GetRequiredService<MetricsBeat>())
             .AddArtifacts(new ArtifactOptions(Path.Combine(server.Home, "artifacts"), server.ArtifactMaxBytes))
-            .AddHealth(server.RedisUrl is not null);
+            .AddDashboard(server.Home).AddBenchmarks()
+            .AddHealth()
+            .AddCaching(RedisOptions.From(builder.Configuration))
+            .AddTelemetry(builder.Configuration);
         builder.Services.AddOpening(services => services.GetRequiredService<MigrationState>().WaitAsync);
         adjust?.Invoke(builder.Services);
         var app = builder.Build();

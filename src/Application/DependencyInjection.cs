@@ -30,6 +30,9 @@ public static class DependencyInjection
         services.AddScoped<Tokenomics.Governance.ProposalActions>();
         services.AddScoped<Tokenomics.Governance.ProposalReader>();
         services.AddScoped<Tokenomics.Staking.IStakeLock, Tokenomics.Governance.VotedStakeLock>();
+        services.AddMetrics();
+        services.AddSingleton<Common.Telemetry.UseCaseMeter>();
+        services.AddSingleton<Scheduler.SchedulerMeter>();
         services.AddScoped<CallerContext>();
         services.AddScoped<TransactionScope>();
         services.AddScoped<ITransactionScope>(provider => provider.GetRequiredService<TransactionScope>());

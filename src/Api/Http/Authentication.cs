@@ -102,7 +102,7 @@ internal sealed class Authentication(RequestDelegate next, ServerOptions server,
     private const int LongestAgent = 200;
 
     /// <summary>A proxy on this machine would make every visitor look like a loopback peer.</summary>
-    private static readonly string[] ProxyHeaders = ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via"];
+    internal static readonly string[] ProxyHeaders = ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via", "X-Original-For", "X-Original-Proto"];
 
     public async Task InvokeAsync(HttpContext http, CallerContext context, CredentialContext credential, ClientContext client)
     {
@@ -112,11 +112,8 @@ internal sealed class Authentication(RequestDelegate next, ServerOptions server,
                 throw new FogException(HealthErrors.NotReady) { RetryAfter = TimeSpan.FromSeconds(1) };
             client.Peer = http.Connection.RemoteIpAddress is { } address ? LoginKeys.PeerOf(address) : null;
             client.Agent = AgentOf(http.Request);
-            if (http.GetEndpoint()?.Metadata.GetMetadata<IgnoresCredentialsAttribute>() is not null)
-            {
-                // Anonymous, also from this machine: these operations are the same for everybody.
-            }
-            else if (TokenOf(http.Request) is { } token)
+            var looksAtToken = http.GetEndpoint()?.Metadata.GetMetadata<IgnoresCredentialsAttribute>() is null;
+            if (looksAtToken && TokenOf(http.Request) is { } token)
             {
                 credential.Credential = await credentials.FindAsync(token, http.RequestAborted) ?? throw new FogException(IdentityErrors.InvalidToken);
                 context.Caller = credential.Credential.ToCaller();

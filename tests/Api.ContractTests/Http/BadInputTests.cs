@@ -34,6 +34,8 @@ public sealed class BadInputTests
         ("ConfirmMfa", "/api/auth/mfa/confirm", InputTable.ConfirmMfa),
         ("DisableMfa", "/api/auth/mfa/disable", InputTable.OwnPassword),
         ("SetUp", "/api/auth/setup", InputTable.SetUp),
+        ("StartBenchmark", "/api/benchmarks/start", InputTable.StartBenchmark),
+        ("DeployBetanetNode", "/api/betanet/deploy", InputTable.DeployBetanetNode),
     ];
 
     private ApiServer _server = null!;

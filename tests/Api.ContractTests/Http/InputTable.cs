@@ -328,6 +328,18 @@ internal static class InputTable
     public static readonly IReadOnlyList<Field> OwnPassword = [Text("password", 1024, empty: false) with { Required = true, Body = """{"password":"x"}""" }];
     public static readonly IReadOnlyList<Field> ConfirmMfa = [Text("code", 64, empty: false) with { Required = true, Body = """{"code":"123456"}""" }];
 
+    public static readonly IReadOnlyList<Field> StartBenchmark =
+    [
+        Word("type", "latency", "throughput", "stress") with { Required = true, Body = """{"type":"latency"}""" },
+        Whole("duration", 1, 3600) with { Body = """{"type":"latency"}""" },
+    ];
+
+    public static readonly IReadOnlyList<Field> DeployBetanetNode =
+    [
+        Line("node_type", 64) with { Body = """{"node_type":"mixnode"}""" },
+        Line("region", 64) with { Body = """{"node_type":"mixnode"}""" },
+    ];
+
     private static Wrong[] NotText => [new("a number", "7"), new("true", "true"), new("a list", "[\"a\"]"), new("an object", "{}")];
 
     private static Wrong[] NotNumbers =>
