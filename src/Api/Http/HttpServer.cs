@@ -44,6 +44,8 @@ internal static class HttpServer
         services.AddSingleton(TelemetrySettings.Read(builder.Configuration));
         services.AddSingleton<MetricsListeners>();
         services.AddSingleton<LocalOperator>();
+        services.AddSingleton<FirstRun>();
+        services.AddSingleton(new FirstRunNotice(Console.Error));
         services.AddExceptionHandler<Problems>();
         services.AddCors(cors => cors.AddDefaultPolicy(policy => policy
             .WithOrigins([.. server.CorsOrigins]).AllowAnyHeader().AllowAnyMethod().AllowCredentials()
@@ -97,6 +99,7 @@ internal static class HttpServer
         app.UseApiReference();
         app.MapControllers();
         app.MapMetricsSocket();
+        app.MapAccountPages();
         app.MapTelemetryPage();
         app.MapOpenApiDocument();
 

@@ -4,6 +4,7 @@ using FogCompute.Application.Artifacts;
 using FogCompute.Application.Audit;
 using FogCompute.Application.Benchmarks;
 using FogCompute.Application.Common.Messaging;
+using FogCompute.Application.Identity;
 using FogCompute.Application.IdleCompute;
 using FogCompute.Application.Platform;
 using FogCompute.Application.Scheduler;
@@ -75,6 +76,8 @@ public static class RecurringJobTable
         RecurringJob.Of("CheckpointLedger", TimeSpan.FromMinutes(1), () => new CheckpointLedgerCommand(), "Once a day the ledger's state is signed, so that a rewritten history shows elsewhere too."),
         RecurringJob.Of("TidyBenchmarks", TimeSpan.FromSeconds(10), () => new TidyBenchmarksCommand(), "A benchmark whose process ended must not keep others from starting; old ones are forgotten."),
         RecurringJob.Of("DeleteStaleUploads", TimeSpan.FromHours(1), () => new DeleteStaleUploadsCommand(), "Uploads that nobody continued for 24 h give their disk space back."),
+        RecurringJob.Of("SendPasswordResets", TimeSpan.FromSeconds(15), () => new SendPasswordResetsCommand(), "Mails links for a new password to those who asked.", Topics.PasswordResets),
+        RecurringJob.Of("ForgetLogins", TimeSpan.FromHours(1), () => new ForgetLoginsCommand(), "Tokens, sessions and counted failures that have run out would pile up."),
         RecurringJob.Of("ForgetIdempotencyKeys", TimeSpan.FromMinutes(10), () => new ForgetIdempotencyKeysCommand(), "Callers were promised 24 h; the table must not grow for ever."),
     ];
 }
