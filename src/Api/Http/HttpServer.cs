@@ -1,5 +1,6 @@
 using System.Text.Json;
 using FluentValidation;
+using FogCompute.Api.Pages;
 using FogCompute.Api.Realtime;
 using FogCompute.Application.Common.Pipeline;
 using FogCompute.Application.Health;
@@ -75,6 +76,7 @@ internal static class HttpServer
         app.UseApiReference();
         app.MapControllers();
         app.MapMetricsSocket();
+        app.MapOpsPage();
         app.MapOpenApiDocument();
 
         var readiness = app.Services.GetRequiredService<Readiness>();

@@ -47,8 +47,10 @@ internal sealed partial class JobControls(IReadOnlyList<RecurringJob> jobs, JobL
                         desk.Ask(id);
                 }
             }
-            catch (Exception failure) when (!stop.IsCancellationRequested)
+            catch (Exception failure)
             {
+                if (stop.IsCancellationRequested)
+                    return;
                 if (!DatabaseFailures.IsOutage(failure))
                     Failed(log, failure);
             }

@@ -61,12 +61,18 @@ internal sealed class RecurringJobRunner(
         {
             return;
         }
-        await Task.WhenAll(
-        [
-            leadership.RunAsync(stoppingToken), controls.RunAsync(schedules.StartNowAsync, stoppingToken), history.RunAsync(stoppingToken), schedules.RunAsync(stoppingToken),
-            .. jobs.Where(job => job.Kind == RecurringKind.Pump).Select(job => LoopAsync(job, stoppingToken)),
-        ]);
-        await history.CloseAsync();
+        try
+        {
+            await Task.WhenAll(
+            [
+                leadership.RunAsync(stoppingToken), controls.RunAsync(schedules.StartNowAsync, stoppingToken), history.RunAsync(stoppingToken), schedules.RunAsync(stoppingToken),
+                .. jobs.Where(job => job.Kind == RecurringKind.Pump).Select(job => LoopAsync(job, stoppingToken)),
+            ]);
+        }
+        finally
+        {
+            await history.CloseAsync();
+        }
     }
 
     private async Task LoopAsync(RecurringJob job, CancellationToken stop)
