@@ -96,6 +96,7 @@ public static class FogCommandLine
             VoteCommands.Delegate(globals),
             ParametersCommand.Create(globals),
             BenchmarkCommand.Create(globals),
+            OpsCommands.Create(globals),
             DoctorCommand.Create(globals),
             CompletionCommand.Create(globals),
             CompletionCommand.CreateComplete(globals),

@@ -1,4 +1,5 @@
 using FluentValidation;
+using FogCompute.Api.Pages;
 using FogCompute.Api.Realtime;
 using FogCompute.Application.Common.Pipeline;
 using FogCompute.Application.Health;
@@ -101,6 +102,7 @@ internal static class HttpServer
         app.MapMetricsSocket();
         app.MapAccountPages();
         app.MapTelemetryPage();
+        app.MapOpsPage();
         app.MapOpenApiDocument();
 
         // Its gauge is there from the start, not from the first listener on.

@@ -73,8 +73,8 @@ public sealed class BadInputTests
         await using var tables = _server.Database.DataSource.CreateCommand(
             """
             SELECT string_agg(format('SELECT %L || count(*) FROM %s', t || ': ', t), ' UNION ALL ' ORDER BY t)
-            FROM (SELECT format('%I.%I', schemaname, tablename) AS t FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')) AS tables
-            WHERE t NOT IN ('platform.recurring_jobs', 'tokenomics.blocks', 'tokenomics.block_totals', 'tokenomics.checkpoints', 'tokenomics.reconciliations', 'identity.setup_token')
+            FROM (SELECT format('%I.%I', schemaname, tablename) AS t FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema', 'quartz')) AS tables
+            WHERE t NOT IN ('platform.recurring_jobs', 'platform.recurring_runs', 'platform.servers', 'tokenomics.blocks', 'tokenomics.block_totals', 'tokenomics.checkpoints', 'tokenomics.reconciliations', 'identity.setup_token')
             """);
         var counts = (string)(await tables.ExecuteScalarAsync())!;
         foreach (var table in new[] { "scheduler.jobs", "scheduler.tasks", "scheduler.quotes", "tokenomics.transfers", "tokenomics.holds", "idle_compute.devices", "platform.idempotency_keys" })
