@@ -61,6 +61,7 @@ public static class Program
             .AddScoped<LeaseLongPoll>().AddScoped<JobLogStream>()
             .AddTokenomics(server.LedgerKey, ParameterSettings.Read(builder.Configuration))
             .AddRealtimeFigures().AddSingleton<MetricsBeat>().AddHostedService(services => services.GetRequiredService<MetricsBeat>())
+            .AddSingleton<EventFeed>().AddHostedService(services => services.GetRequiredService<EventFeed>()).AddScoped<EventStream>()
             .AddArtifacts(new ArtifactOptions(Path.Combine(server.Home, "artifacts"), server.ArtifactMaxBytes))
             .AddHealth(server.RedisUrl is not null);
         builder.Services.AddOpening(services => services.GetRequiredService<MigrationState>().WaitAsync);

@@ -42,6 +42,7 @@ internal static class HttpServer
         services.AddControllers(mvc =>
         {
             JsonSetup.Configure(mvc);
+            mvc.ModelMetadataDetailsProviders.Add(new RouteTexts());
             mvc.Conventions.Add(new UseCaseConventionAdapter());
         }).ConfigureApiBehaviorOptions(api =>
         {

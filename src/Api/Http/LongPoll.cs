@@ -23,6 +23,9 @@ public sealed class LongPollAttribute : Attribute, IAsyncResourceFilter
             {
                 done.ExceptionHandled = true;
                 http.RequestAborted = caller;
+                // What has begun can only end.
+                if (http.Response.HasStarted)
+                    return;
                 await Problems.WriteAsync(http, 503, HttpErrors.ShuttingDown, null, TimeSpan.FromSeconds(1));
             }
         }
