@@ -42,7 +42,6 @@ internal static class HttpServer
         services.AddControllers(mvc =>
         {
             JsonSetup.Configure(mvc);
-            mvc.ModelMetadataDetailsProviders.Add(new RouteTexts());
             mvc.Conventions.Add(new UseCaseConventionAdapter());
         }).ConfigureApiBehaviorOptions(api =>
         {

@@ -8,7 +8,7 @@ namespace FogCompute.Cli.Commands;
 /// <summary><c>fog events</c>: what happened to one's jobs and devices, and what happens.</summary>
 internal static class EventsCommand
 {
-    private static readonly TimeSpan Again = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Again = TimeSpan.FromSeconds(1);
 
     public static FogCommand Create(GlobalOptions globals)
     {
