@@ -30,6 +30,9 @@ public static class DependencyInjection
         services.AddScoped<Tokenomics.Governance.ProposalActions>();
         services.AddScoped<Tokenomics.Governance.ProposalReader>();
         services.AddScoped<Tokenomics.Staking.IStakeLock, Tokenomics.Governance.VotedStakeLock>();
+        services.AddMetrics();
+        services.AddSingleton<Common.Telemetry.UseCaseMeter>();
+        services.AddSingleton<Scheduler.SchedulerMeter>();
         services.AddScoped<CallerContext>();
         services.AddScoped<TransactionScope>();
         services.AddScoped<ITransactionScope>(provider => provider.GetRequiredService<TransactionScope>());
@@ -38,6 +41,7 @@ public static class DependencyInjection
         services.AddScoped(typeof(IPipelineBehavior<,>), typeof(ValidationBehavior<,>));
         services.AddScoped(typeof(IPipelineBehavior<,>), typeof(UnitOfWorkBehavior<,>));
         services.AddScoped(typeof(IPipelineBehavior<,>), typeof(IdempotencyBehavior<,>));
+        services.AddScoped(typeof(IPipelineBehavior<,>), typeof(AuditBehavior<,>));
 
         foreach (var type in assembly.GetTypes().Where(t => t is { IsAbstract: false, IsGenericTypeDefinition: false }))
         foreach (var contract in type.GetInterfaces().Where(i => i.IsGenericType))

@@ -62,7 +62,6 @@ public sealed class SchedulerController(IDispatcher dispatcher) : ControllerBase
 
     /// <remarks>With <c>follow=true</c> the answer is <c>text/event-stream</c>: <c>log</c> events with what is new, then one <c>end</c>.</remarks>
     [HttpGet("jobs/{id:guid}/logs")]
-    [LongPoll]
     [ProducesResponseType<JobLogs>(200)]
     public async Task<IActionResult> GetJobLogs(Guid id, [FromQuery] int? task, [FromQuery] bool? follow, [FromServices] JobLogStream stream, CancellationToken cancel)
     {
@@ -78,7 +77,6 @@ public sealed class SchedulerController(IDispatcher dispatcher) : ControllerBase
     /// A client that comes back with <c>Last-Event-ID</c> (or <c>after</c>) gets what it missed; <c>reset</c> instead of <c>open</c> says that a part of it is gone.
     /// </remarks>
     [HttpGet("events")]
-    [LongPoll]
     [ProducesResponseType<EventList>(200)]
     public async Task<IActionResult> ListEvents(
         [FromQuery] ListEventsQuery query, [FromQuery] bool? follow, [FromHeader(Name = "Last-Event-ID")] string? lastEvent, [FromServices] EventStream stream, CancellationToken cancel)
@@ -101,7 +99,6 @@ public sealed class SchedulerController(IDispatcher dispatcher) : ControllerBase
     public Task<NodeList> ListNodes(CancellationToken cancel) => dispatcher.SendAsync(new ListNodesQuery(), cancel);
 
     [HttpPost("nodes/{id}/poll")]
-    [LongPoll]
     [UseCase(typeof(DeliverLeasesCommand))]
     public Task<LeasePollResponse> DeliverLeases(string id, [FromBody] DeliverLeasesCommand command, [FromServices] LeaseLongPoll poll) =>
         poll.WaitAsync(command with { DeviceId = id }, HttpContext.RequestAborted);

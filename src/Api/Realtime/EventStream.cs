@@ -29,25 +29,27 @@ public sealed class EventStream(IServiceScopeFactory scopes, EventFeed feed, Cal
         long? after = resume is null ? query.After : long.TryParse(resume, NumberStyles.None, CultureInfo.InvariantCulture, out var id) ? id : long.MaxValue;
         // The first look decides between a stream and a problem document.
         var first = await LookAsync(query with { After = after ?? long.MaxValue, Limit = after is null ? 1 : Page }, cancel);
-        var ends = time.GetTimestamp();
+        var began = time.GetTimestamp();
+        using var stops = CancellationTokenSource.CreateLinkedTokenSource(cancel, lifetime.ApplicationStopping);
         EventListener? listener = null;
+        http.Response.ContentType = "text/event-stream";
+        http.Response.Headers.CacheControl = "no-store";
+        http.Response.Headers["X-Accel-Buffering"] = "no";
         try
         {
-            listener = await feed.JoinAsync(EventFilter.Of(context.Caller, query.Job, query.Device), cancel);
-            http.Response.ContentType = "text/event-stream";
-            http.Response.Headers.CacheControl = "no-store";
-            http.Response.Headers["X-Accel-Buffering"] = "no";
+            listener = await feed.JoinAsync(EventFilter.Of(context.Caller, query.Job, query.Device), stops.Token);
             await http.Response.WriteAsync("retry: 2000\n", cancel);
             if (after is null)
                 await WriteAsync(http, listener.From, "open", new { last = listener.From }, cancel);
             else
                 await CatchUpAsync(http, query, first, after.Value, listener.From, cancel);
             await http.Response.Body.FlushAsync(cancel);
-            await FollowAsync(http, listener, ends, cancel);
+            await FollowAsync(http, listener, began, cancel, stops.Token);
         }
-        catch (OperationCanceledException) when (http.Response.HasStarted && lifetime.ApplicationStopping.IsCancellationRequested)
+        catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
         {
             // A whole end: the client comes back with the last id it got.
+            await http.Response.WriteAsync("retry: 1000\n: the control plane is stopping\n\n", cancel);
         }
         finally
         {
@@ -81,18 +83,18 @@ public sealed class EventStream(IServiceScopeFactory scopes, EventFeed feed, Cal
         }
     }
 
-    private async Task FollowAsync(HttpContext http, EventListener listener, long started, CancellationToken cancel)
+    private async Task FollowAsync(HttpContext http, EventListener listener, long began, CancellationToken cancel, CancellationToken stops)
     {
         Task<bool>? more = null;
-        while (time.GetElapsedTime(started) < LongestLife)
+        while (time.GetElapsedTime(began) < LongestLife)
         {
             while (listener.Events.TryRead(out var happened))
                 await WriteAsync(http, happened.Id, happened.Kind, happened, cancel);
             await http.Response.Body.FlushAsync(cancel);
             try
             {
-                more ??= listener.Events.WaitToReadAsync(cancel).AsTask();
-                if (!await more.WaitAsync(KeepAlive, time, cancel))
+                more ??= listener.Events.WaitToReadAsync(stops).AsTask();
+                if (!await more.WaitAsync(KeepAlive, time, stops))
                     return; // It did not keep up.
                 more = null;
             }

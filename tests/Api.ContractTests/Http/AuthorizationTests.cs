@@ -52,6 +52,14 @@ public sealed class AuthorizationTests
         ["GetArtifact"] = Path("sha256", "artifacts.not_found").And(Query("?attempt={guid}", "artifacts.not_found", "sha256")),
         ["HeadArtifact"] = Path("sha256", ""),
         ["UploadArtifact"] = Shared("who has the bytes may upload them; the hash is their name"),
+        ["ListAuditEntries"] = Shared("auditors see all"),
+        ["ExportAuditLog"] = Shared("auditors see all"),
+        ["VerifyAuditLog"] = Shared("auditors see all"),
+        ["StartBenchmark"] = Shared("operators measure the pool"),
+        ["StopBenchmark"] = Shared("operators measure the pool"),
+        ["ListBenchmarks"] = Shared("operators measure the pool"),
+        ["CompareBenchmarks"] = Shared("operators measure the pool"),
+        ["DeployBetanetNode"] = Shared("operators deploy for the pool"),
         ["ListAccounts"] = OwnOnly,
         ["CreateAccount"] = OwnOnly,
         ["GetAccount"] = Path("account", "identity.account_not_found"),
@@ -119,7 +127,7 @@ public sealed class AuthorizationTests
     [OneTimeSetUp]
     public async Task SetUp()
     {
-        _server = await ApiServer.StartAsync();
+        _server = await ApiServer.StartAsync(["--FOG_RATE_USER=off", "--FOG_RATE_DEVICE=off", "--FOG_RATE_ANONYMOUS=off"]);
         _document = await ApiDocument.OfAsync(_server);
         await StakingWorld.WithoutWaitingAsync(_server);
         await GovernanceSeed.ExamplesAsync(_server);
@@ -171,7 +179,7 @@ public sealed class AuthorizationTests
             """
             SELECT string_agg(format('SELECT %L || '' '' || coalesce(md5(string_agg(t::text, E''\n'' ORDER BY t::text)), '''') FROM %I.%I t', n.nspname || '.' || c.relname, n.nspname, c.relname), ' UNION ALL ')
             FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-            WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname <> 'platform'
+            WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT IN ('platform', 'audit')
                 AND n.nspname || '.' || c.relname NOT IN ('tokenomics.blocks', 'tokenomics.block_totals', 'tokenomics.checkpoints', 'tokenomics.reconciliations', 'scheduler.events', 'scheduler.event_positions',
                     'idle_compute.presence', 'scheduler.passes')
             """);

@@ -73,7 +73,7 @@ internal sealed class FuzzRequests(ApiDocument document, int seed, int callers, 
     private readonly Dictionary<string, double> _weights = new(StringComparer.Ordinal)
     {
         // Each of these plans, searches or reads everything: a tenth of the others' share keeps a run short.
-        ["QuoteJob"] = 0.2, ["RehearseProposal"] = 0.1, ["AuditLedger"] = 0.1,
+        ["QuoteJob"] = 0.2, ["RehearseProposal"] = 0.1, ["AuditLedger"] = 0.1, ["StartBenchmark"] = 0.1,
     };
 
     public FuzzRequest Next(int number)
