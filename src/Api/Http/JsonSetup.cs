@@ -484,6 +484,13 @@ internal sealed class SnakeCaseQueryFactory : IValueProviderFactory
     {
         public override bool ContainsPrefix(string prefix) => base.ContainsPrefix(WireNames.Of(prefix));
 
-        public override ValueProviderResult GetValue(string key) => base.GetValue(WireNames.Of(key));
+        public override ValueProviderResult GetValue(string key)
+        {
+            var value = base.GetValue(WireNames.Of(key));
+            if (value.Values.All(text => text is null || StorableText.Fits(text)))
+                return value;
+            var fields = new Dictionary<string, string[]>(StringComparer.Ordinal) { [WireNames.Of(key)] = [$"Must be {StorableText.Wanted}."] };
+            throw new FogException(BodyErrors.Invalid(fields), fields);
+        }
     }
 }
