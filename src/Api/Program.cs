@@ -71,6 +71,7 @@ public static partial class Program
             .AddScoped<LeaseLongPoll>().AddScoped<JobLogStream>()
             .AddTokenomics(server.LedgerKey, ParameterSettings.Read(builder.Configuration))
             .AddRealtimeFigures().AddSingleton<MetricsBeat>().AddHostedService(services => services.GetRequiredService<MetricsBeat>())
+            .AddSingleton<EventFeed>().AddHostedService(services => services.GetRequiredService<EventFeed>()).AddScoped<EventStream>()
             .AddArtifacts(new ArtifactOptions(Path.Combine(server.Home, "artifacts"), server.ArtifactMaxBytes))
             .AddDashboard(server.Home).AddBenchmarks()
             .AddHealth()

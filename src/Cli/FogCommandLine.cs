@@ -82,6 +82,7 @@ public static class FogCommandLine
             JobCommands.Create(globals),
             PlanCommand.Create(globals),
             NodeCommands.Create(globals),
+            EventsCommand.Create(globals),
             LedgerCommand.Create(globals),
             StatementCommand.Create(globals),
             StakeCommands.Stake(globals),

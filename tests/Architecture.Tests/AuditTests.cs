@@ -19,6 +19,8 @@ public sealed class AuditTests
         ["DeliverLeasesCommand"] = "Machine-made: the long poll of agents.",
         ["RecordProgressCommand"] = "Machine-made by agents.",
         ["RecordReportsCommand"] = "Machine-made by agents and signed by them; the ledger keeps what each was paid.",
+        ["IssueSocketTicketCommand"] = "Opens one public socket within half a minute, and nothing else.",
+        ["RedeemSocketTicketCommand"] = "Spends such a ticket.",
         ["EnsureLocalOperatorCommand"] = "Runs at every start; records itself when it opens the account.",
         ["ApplyFoundersParametersCommand"] = "Runs at every start; the parameters' own history keeps what it sets.",
         ["RegisterCommand"] = "Records itself (identity.registered): its answer does not name the account.",

@@ -92,6 +92,8 @@ public static class RecurringJobTable
         RecurringJob.Schedule("RecordPresence", TimeSpan.FromMinutes(1), () => new RecordPresenceCommand(), "Learns at which hours of the week each device is there."),
         RecurringJob.Schedule("ForgetPasses", TimeSpan.FromHours(1), () => new ForgetPassesCommand(), "Placement fronts are kept for seven days."),
         RecurringJob.Schedule("ForgetQuotes", TimeSpan.FromMinutes(10), () => new ForgetQuotesCommand(), "Quotes are good for a minute and told of for a day; the table must not grow for ever."),
+        RecurringJob.Pump("SealEvents", TimeSpan.FromSeconds(2), () => new SealEventsCommand(), "Numbers what happened to jobs and devices, for those who follow it."),
+        RecurringJob.Schedule("ForgetEvents", TimeSpan.FromMinutes(10), () => new ForgetEventsCommand(), "Events are kept for a day, a million of them at most."),
         RecurringJob.Pump("SealJournal", TimeSpan.FromSeconds(1), () => new SealJournalCommand(), "Chains new ledger transfers by hash, so that later changes show."),
         RecurringJob.Pump("SealAuditLog", TimeSpan.FromSeconds(1), () => new SealAuditLogCommand(), "Chains new audit entries by hash, so that later changes show."),
         RecurringJob.Schedule("ReconcileLedger", TimeSpan.FromMinutes(1), () => new ReconcileLedgerCommand(), "Re-derives every balance and hold and raises an alarm on a difference."),

@@ -106,21 +106,7 @@ public sealed partial class OpenApiTests
     [OneTimeTearDown]
     public async Task TearDown() => await _server.DisposeAsync();
 
-    private sealed record Operation(string Id, HttpMethod Method, string Path, JsonElement Facts)
-    {
-        public bool IsPublic => Facts.GetProperty("description").GetString()!.StartsWith("Needs no identity", StringComparison.Ordinal);
-        public string Permission => IsPublic ? Permissions.Public : Facts.GetProperty("description").GetString()!.Split('`')[1];
-        public JsonElement? Body => Facts.TryGetProperty("requestBody", out var body) ? body.GetProperty("content").EnumerateObject().First().Value : null;
-        public string? BodyType => Facts.TryGetProperty("requestBody", out var body) ? body.GetProperty("content").EnumerateObject().First().Name : null;
-        public JsonElement? JsonBody => Facts.TryGetProperty("requestBody", out var body) && body.GetProperty("content").TryGetProperty("application/json", out var json) ? json : null;
-        public override string ToString() => $"{Id} ({Method} {Path})";
-    }
-
-    private IEnumerable<Operation> Operations =>
-        from path in _document.Root.GetProperty("paths").EnumerateObject()
-        from operation in path.Value.EnumerateObject()
-        where operation.Value.ValueKind == JsonValueKind.Object && operation.Value.TryGetProperty("operationId", out _)
-        select new Operation(operation.Value.GetProperty("operationId").GetString()!, HttpMethod.Parse(operation.Name), path.Name, operation.Value);
+    private IReadOnlyList<Operation> Operations => _document.Operations;
 
     private async Task<HttpResponseMessage> CallAsync(Operation operation, HttpClient client, IReadOnlyDictionary<string, string>? values = null, Action<HttpRequestMessage>? adjust = null)
     {
@@ -136,7 +122,7 @@ public sealed partial class OpenApiTests
     [Test]
     public void Gives_every_operation_an_id_a_summary_errors_and_an_example()
     {
-        var operations = Operations.ToList();
+        var operations = Operations;
         Assert.That(operations, Is.Not.Empty);
         Assert.That(operations.Select(o => o.Id), Is.Unique);
         using (Assert.EnterMultipleScope())
@@ -363,48 +349,7 @@ public sealed partial class OpenApiTests
         }
     }
 
-    /// <summary>The value has every required member, no undocumented one, and the documented types.</summary>
-    private void AssertFits(JsonElement value, JsonElement schema, string where)
-    {
-        var nullable = ApiDocument.AllowsNull(schema);
-        schema = _document.Resolve(schema);
-        if (value.ValueKind == JsonValueKind.Null)
-        {
-            Assert.That(nullable || ApiDocument.AllowsNull(schema), Is.True, $"{where} is null, which is not documented");
-            return;
-        }
-        switch (value.ValueKind)
-        {
-            case JsonValueKind.Object:
-                var known = schema.TryGetProperty("properties", out var properties) ? properties.EnumerateObject().ToDictionary(p => p.Name, p => p.Value) : [];
-                if (schema.TryGetProperty("required", out var required))
-                    Assert.That(value.EnumerateObject().Select(p => p.Name), Is.SupersetOf(required.EnumerateArray().Select(r => r.GetString())), where);
-                foreach (var member in value.EnumerateObject())
-                {
-                    if (known.TryGetValue(member.Name, out var inner))
-                        AssertFits(member.Value, inner, $"{where}.{member.Name}");
-                    else if (schema.TryGetProperty("additionalProperties", out var any) && any.ValueKind == JsonValueKind.Object)
-                        AssertFits(member.Value, any, $"{where}.{member.Name}");
-                    else
-                        Assert.Fail($"{where}.{member.Name} is not documented");
-                }
-                break;
-            case JsonValueKind.Array:
-                foreach (var item in value.EnumerateArray())
-                    AssertFits(item, schema.GetProperty("items"), where + "[]");
-                break;
-            default:
-                var types = ApiDocument.Types(schema);
-                var actual = value.ValueKind switch
-                {
-                    JsonValueKind.String => new[] { "string" },
-                    JsonValueKind.Number => ["number", "integer"],
-                    _ => ["boolean"],
-                };
-                Assert.That(types.Intersect(actual), Is.Not.Empty, $"{where} is {value.GetRawText()}, documented as {string.Join(" or ", types)}");
-                break;
-        }
-    }
+    private void AssertFits(JsonElement value, JsonElement schema, string where) => Assert.That(_document.Misfits(value, schema, where), Is.Empty);
 
     [GeneratedRegex(@"\{([a-z0-9_]+)\}", RegexOptions.NonBacktracking | RegexOptions.IgnoreCase)]
     private static partial Regex PathValue();
