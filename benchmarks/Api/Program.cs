@@ -63,11 +63,11 @@ try
     var beat = await MeasureAsync("heartbeat", $"POST …/devices/ID/heartbeat, {Devices} devices", "POST", "/api/idle-compute/devices/bench-{n}/heartbeat?battery={b}&is_charging=true", null, 200, 10_000, modulo: Devices);
     // Every device has sent several: what the last ones said is there for everybody to see.
     var stored = beat is null || await AllHeardFromAsync(beat.Value.Started);
-    await MeasureAsync("register", "POST /api/idle-compute/devices, a new one each", "POST", "/api/idle-compute/devices", device, 201, null, first: 10_000);
     var before = await TotalAsync();
     var submitted = await MeasureAsync("submit", "POST /api/scheduler/jobs, a new one each", "POST", "/api/scheduler/jobs", job, 201, 2_000, first: 10_000);
     // Each answer of 201 is a job, the first look at the size of the answer included, and none without.
     var counted = submitted is null || await TotalAsync() - before == submitted.Value.Sent + 1;
+    await MeasureAsync("register", "POST /api/idle-compute/devices, a new one each", "POST", "/api/idle-compute/devices", device, 201, null, first: 10_000);
     var balanced = (bool)(await server.GetAsync("api/tokenomics/audit", stop.Token))["balanced"]!;
     await floor.StandardInput.WriteLineAsync();
     await floor.WaitForExitAsync(stop.Token);

@@ -4,12 +4,9 @@ using FogCompute.Domain.Scheduler.Placement;
 namespace FogCompute.Application.Scheduler;
 
 /// <summary>When jobs can start, from the pool as it is; null rather than a guess when one cannot.</summary>
-/// <param name="devices">Of the pool, with their leases.</param>
-internal sealed class StartEstimates(IReadOnlyList<PlacementDevice> devices, DateTimeOffset now)
+/// <param name="available">Devices that take leases, with those they have.</param>
+internal sealed class StartEstimates(IReadOnlyList<PlacementDevice> available, DateTimeOffset now)
 {
-    /// <summary>Devices that take leases at all: the first rule of the filter, asked once for all jobs.</summary>
-    private readonly List<PlacementDevice> _available = [.. devices.Where(d => d.Unavailable is null)];
-
     public DateTimeOffset? Of(Job job)
     {
         if (job.DependenciesLeft > 0)
@@ -17,6 +14,6 @@ internal sealed class StartEstimates(IReadOnlyList<PlacementDevice> devices, Dat
         var needs = job.Needs;
         var task = new PlacementTask { Key = new TaskKey(job.Id, 0), Needs = needs };
         // When all suitable devices are busy nothing measured says when one frees up, so nothing is said. Enough are enough: the others need not be looked at.
-        return _available.Where(d => HardFilter.Static(needs, d) is null && HardFilter.Explain(task, d) is null).Take(job.Terms.Replicas).Count() == job.Terms.Replicas ? now : null;
+        return available.Where(d => HardFilter.Explain(task, d) is null).Take(job.Terms.Replicas).Count() == job.Terms.Replicas ? now : null;
     }
 }

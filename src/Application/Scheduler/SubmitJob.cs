@@ -303,7 +303,7 @@ internal sealed class SubmitJobHandler(
         if (admitted.Count == 0)
             return;
         // Before anything is locked that other submits wait for.
-        var starts = new StartEstimates(admitted.Exists(a => a.Job.DependenciesLeft == 0) ? await pool.DevicesAsync(now, cancel) : [], now);
+        var starts = new StartEstimates(admitted.Exists(a => a.Job.DependenciesLeft == 0) ? await pool.AvailableAsync(now, cancel) : [], now);
 
         var refused = await funds.HoldAsync([.. admitted.Select(a => new AdmittedJob(a.Job.Id, a.Job.AccountId, a.Job.HoldMicro, now, a.Job.EndsBy))], cancel);
         var funded = admitted.Where(a => !refused.ContainsKey(a.Job.Id)).ToList();

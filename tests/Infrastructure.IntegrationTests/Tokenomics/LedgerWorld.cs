@@ -48,6 +48,10 @@ internal sealed class LedgerWorld : IAsyncDisposable
         public Task<IReadOnlyList<PlacementDevice>> DevicesAsync(DateTimeOffset now, CancellationToken cancel) =>
             Task.FromResult<IReadOnlyList<PlacementDevice>>([Device("taking", null), Device("gone", "silent")]);
 
+        public async Task<IReadOnlyList<PlacementDevice>> AvailableAsync(DateTimeOffset now, CancellationToken cancel) => [.. (await DevicesAsync(now, cancel)).Where(d => d.Unavailable is null)];
+
+        public Task<bool> HasRoomAsync(DateTimeOffset now, CancellationToken cancel) => Task.FromResult(true);
+
         private static PlacementDevice Device(string id, string? unavailable) => new()
         {
             Id = id, Owner = Guid.Empty, CpuMillicores = 1000, MemoryBytes = 1 << 30, DiskBytes = null, Gpus = 0, Slots = 1, Isolation = new HashSet<Isolation>(), PayloadKinds = new HashSet<string>(),

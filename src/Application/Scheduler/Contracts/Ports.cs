@@ -131,6 +131,12 @@ public interface ILeaseDesk
 public interface IPlacementPool
 {
     Task<IReadOnlyList<PlacementDevice>> DevicesAsync(DateTimeOffset now, CancellationToken cancel);
+
+    /// <summary>Of these only the devices that take leases now, busy or not.</summary>
+    Task<IReadOnlyList<PlacementDevice>> AvailableAsync(DateTimeOffset now, CancellationToken cancel);
+
+    /// <summary>Whether any device takes leases and has a slot left. Cheap.</summary>
+    Task<bool> HasRoomAsync(DateTimeOffset now, CancellationToken cancel);
 }
 
 /// <summary>Records of placement passes that searched a front.</summary>
