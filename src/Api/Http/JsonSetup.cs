@@ -64,6 +64,7 @@ internal static class JsonSetup
         mvc.InputFormatters.Clear();
         mvc.InputFormatters.Add(new SnakeCaseBodies());
         mvc.OutputFormatters.Clear();
+        mvc.OutputFormatters.Add(new SharedJson());
         mvc.OutputFormatters.Add(new SystemTextJsonOutputFormatter(Responses));
         var query = mvc.ValueProviderFactories.OfType<QueryStringValueProviderFactory>().Single();
         mvc.ValueProviderFactories[mvc.ValueProviderFactories.IndexOf(query)] = new SnakeCaseQueryFactory();
