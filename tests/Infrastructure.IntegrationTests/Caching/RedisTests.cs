@@ -232,21 +232,6 @@ public sealed class RedisTests
         await host.StopAsync();
     }
 
-    [Test]
-    public async Task Buckets_of_one_process_fill_by_its_clock()
-    {
-        var time = new ManualTimeProvider();
-        var buckets = new LocalTokenBuckets(time);
-        var policy = new BucketPolicy("p", 2, 0.5);
-        for (var i = 1; i >= 0; i--)
-            Assert.That(await buckets.TakeAsync(policy, "k", default), Is.EqualTo(new BucketAnswer(true, i, i == 0 ? TimeSpan.FromSeconds(2) : TimeSpan.Zero)));
-        Assert.That(await buckets.TakeAsync(policy, "k", default), Is.EqualTo(new BucketAnswer(false, 0, TimeSpan.FromSeconds(2))));
-        time.Advance(TimeSpan.FromSeconds(3));
-        Assert.That(await buckets.TakeAsync(policy, "k", default), Is.EqualTo(new BucketAnswer(true, 0, TimeSpan.FromSeconds(1))));
-        time.Advance(TimeSpan.FromHours(1));
-        Assert.That((await buckets.TakeAsync(policy, "k", default)).Remaining, Is.EqualTo(1), "never more than the capacity");
-    }
-
     private Task<IHost> StartAsync(RedisServer redis) =>
         _database.StartHostAsync(services => services.AddHealth().AddRealtimeFigures().AddCaching(RedisOptions.Parse(redis.Url) with { Patience = TimeSpan.FromSeconds(5) }));
 
