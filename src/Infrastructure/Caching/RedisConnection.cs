@@ -60,8 +60,9 @@ internal sealed partial class RedisConnection : BackgroundService
         {
             return (true, await ask(connection.GetDatabase()).WaitAsync(_options.Patience));
         }
-        catch (Exception failure) when (IsRedis(failure))
+        catch (Exception failure)
         {
+            // Whatever it was, the caller goes on without; a connection that fails in an unknown way is replaced like any other.
             Lost(connection, failure);
             return default;
         }
@@ -76,8 +77,9 @@ internal sealed partial class RedisConnection : BackgroundService
         {
             return (true, ask(connection.GetDatabase()));
         }
-        catch (Exception failure) when (IsRedis(failure))
+        catch (Exception failure)
         {
+            // Whatever it was, the caller goes on without; a connection that fails in an unknown way is replaced like any other.
             Lost(connection, failure);
             return default;
         }
@@ -123,7 +125,7 @@ internal sealed partial class RedisConnection : BackgroundService
         ConnectionMultiplexer? connection = null;
         try
         {
-            connection = await ConnectionMultiplexer.ConnectAsync(_options.ToConfiguration()).WaitAsync(4 * _options.Patience, cancel);
+            connection = await ConnectionMultiplexer.ConnectAsync(_options.ToConfiguration()).WaitAsync(cancel);
             // Answers are handed out side by side: in turn, one asker that goes on computing would hold up all others. (Newer clients always do.)
             connection.PreserveAsyncOrder = false;
             await connection.GetSubscriber().SubscribeAsync(Channel, (_, message) => Received?.Invoke(message!)).WaitAsync(_options.Patience, cancel);
@@ -137,7 +139,7 @@ internal sealed partial class RedisConnection : BackgroundService
                 Found(_log, _options.Description);
             return true;
         }
-        catch (Exception failure) when (IsRedis(failure))
+        catch (Exception failure) when (!cancel.IsCancellationRequested)
         {
             Discard(connection);
             Report(failure);
@@ -178,9 +180,6 @@ internal sealed partial class RedisConnection : BackgroundService
     }
 
     private static Task<bool> ProveAsync(IDatabase redis) => redis.StringSetAsync("fogcompute:heartbeat", 1, TimeSpan.FromSeconds(10));
-
-    private static bool IsRedis(Exception failure) => failure is RedisException or TimeoutException or ObjectDisposedException or System.Net.Sockets.SocketException or IOException
-        or System.Security.Authentication.AuthenticationException;
 
     public override void Dispose()
     {
