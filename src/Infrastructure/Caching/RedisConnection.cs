@@ -109,14 +109,13 @@ internal sealed partial class RedisConnection : BackgroundService
                 await _lost.WaitAsync(pause, stoppingToken);
             }
         }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        catch (Exception) when (stoppingToken.IsCancellationRequested)
         {
-            // The end.
+            // The end, however the attempt that was under way took it.
         }
         finally
         {
-            if (Interlocked.Exchange(ref _up, null) is { } last)
-                await last.CloseAsync();
+            Discard(Interlocked.Exchange(ref _up, null));
         }
     }
 
