@@ -24,7 +24,7 @@ public static class Program
         try
         {
             var builder = NewBuilder(args);
-            _ = (EdgeSettings.Read(builder.Configuration), RateSettings.Read(builder.Configuration));
+            _ = (EdgeSettings.Read(builder.Configuration), RateSettings.Read(builder.Configuration), PlanSettings.Read(builder.Configuration));
             _ = ServerOptions.Read(builder.Configuration); // A mistyped setting is reported before a database is started for it.
             await using var database = await DatabaseHost.StartAsync(DatabaseOptions.From(builder.Configuration), early.CreateLogger("FogCompute.Database"));
             await using var app = Build(builder, database);
@@ -57,7 +57,7 @@ public static class Program
         var server = ServerOptions.Read(builder.Configuration);
         builder.AddHttp(server);
         builder.Services.AddApplication().AddPlatform(database)
-            .AddIdentity()
+            .AddIdentity(PlanSettings.Read(builder.Configuration))
             .AddScheduler(SchedulerSettings.Read(builder.Configuration))
             .AddScoped<LeaseLongPoll>().AddScoped<JobLogStream>()
             .AddTokenomics(server.LedgerKey, ParameterSettings.Read(builder.Configuration))

@@ -80,6 +80,7 @@ public static class FogCommandLine
             PlanCommand.Create(globals),
             NodeCommands.Create(globals),
             LedgerCommand.Create(globals),
+            AuditCommand.Create(globals),
             StatementCommand.Create(globals),
             StakeCommands.Stake(globals),
             StakeCommands.Unstake(globals),

@@ -4,6 +4,7 @@ using FogCompute.Application.Platform;
 using FogCompute.Application.Common.Security;
 using FogCompute.Infrastructure.Audit;
 using FogCompute.Infrastructure.Caching;
+using FogCompute.Infrastructure.Identity;
 using FogCompute.Infrastructure.Messaging;
 using FogCompute.Infrastructure.Persistence;
 using FogCompute.Infrastructure.Persistence.Migrations;
@@ -38,6 +39,7 @@ public static class PlatformServices
         services.AddScoped<IIdempotencyKeys>(provider => provider.GetRequiredService<IdempotencyStore>());
 
         services.AddAudit();
+        services.AddQuotas();
         services.TryAddSingleton<LocalTokenBuckets>();
         services.TryAddSingleton<ITokenBuckets>(provider => provider.GetRequiredService<LocalTokenBuckets>());
 

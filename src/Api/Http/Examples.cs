@@ -27,6 +27,7 @@ public static class Examples
         ["Delegate"] = """{ "to": null }""",
         ["UploadArtifact"] = "hello, fog",
         ["CreateAccount"] = """{ "name": "physics-lab" }""",
+        ["SetAccountPlan"] = """{ "plan": "pro" }""",
         ["CreateApiKey"] = """{ "name": "nightly-renders", "permissions": ["jobs.read", "jobs.write"], "expires_in_days": 90 }""",
         ["CreateEnrolmentToken"] = """{ "name": "lab-pcs", "uses": 20, "expires_in_hours": 48 }""",
     };

@@ -10,6 +10,7 @@ public static class IdentityApplication
     {
         services.AddScoped<CredentialContext>();
         services.AddScoped<IEnrolment, Enrolment>();
+        services.AddScoped<IArtifactQuota, ArtifactQuota>();
         return services;
     }
 }

@@ -296,7 +296,7 @@ internal sealed class SubmitJobHandler(
             db.Dependencies.Add(new JobDependency { JobId = job.Id, DependsOn = new JobId(dependency) });
         if (quote is not null)
             await quotes.UseAsync(quote.Id, job.Id, cancellationToken);
-        transaction.Raise(new JobAdmitted(job.Id, job.AccountId, job.HoldMicro, now, job.EndsBy));
+        transaction.Raise(new JobAdmitted(job.Id, job.AccountId, job.HoldMicro, now, job.EndsBy) { RunMs = job.QuotedRunMs });
         transaction.Raise(new JobFunded(job.Id, now));
         transaction.SignalAfterCommit(Topics.Place);
 

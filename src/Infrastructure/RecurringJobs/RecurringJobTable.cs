@@ -3,6 +3,7 @@ using System.Text;
 using FogCompute.Application.Artifacts;
 using FogCompute.Application.Audit;
 using FogCompute.Application.Common.Messaging;
+using FogCompute.Application.Identity;
 using FogCompute.Application.IdleCompute;
 using FogCompute.Application.Platform;
 using FogCompute.Application.Scheduler;
@@ -73,6 +74,7 @@ public static class RecurringJobTable
         RecurringJob.Of("AdvanceProposals", TimeSpan.FromSeconds(1), () => new AdvanceProposalsCommand(), "Takes the snapshots of proposals, closes their votes, executes what was carried."),
         RecurringJob.Of("CheckpointLedger", TimeSpan.FromMinutes(1), () => new CheckpointLedgerCommand(), "Once a day the ledger's state is signed, so that a rewritten history shows elsewhere too."),
         RecurringJob.Of("DeleteStaleUploads", TimeSpan.FromHours(1), () => new DeleteStaleUploadsCommand(), "Uploads that nobody continued for 24 h give their disk space back."),
+        RecurringJob.Of("CommitComputeHours", TimeSpan.FromSeconds(2), () => new CommitComputeHoursCommand(), "Gives back the compute hours of plans that ended jobs reserved and did not use."),
         RecurringJob.Of("ForgetIdempotencyKeys", TimeSpan.FromMinutes(10), () => new ForgetIdempotencyKeysCommand(), "Callers were promised 24 h; the table must not grow for ever."),
     ];
 }

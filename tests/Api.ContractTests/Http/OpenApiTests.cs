@@ -31,6 +31,7 @@ public sealed partial class OpenApiTests
         ["RecordReports"] = DeviceAsync,
         ["AppealSlash"] = async server => ((await Tokenomics.StakingWorld.SlashAsync(server)).ToString(), server.Client),
         ["DecideSlash"] = async server => ((await Tokenomics.StakingWorld.AppealedAsync(server)).ToString(), server.Client),
+        ["SetAccountPlan"] = async server => ((await server.PostAsync("/api/identity/accounts", new JsonObject { ["name"] = "planned" }))["id"]!.GetValue<string>(), server.Client),
         ["UploadArtifact"] = server => Task.FromResult((Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Examples.Bodies["UploadArtifact"]))), server.Client)),
     };
 
