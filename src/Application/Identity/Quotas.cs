@@ -1,10 +1,9 @@
-using FogCompute.Application.Common.Messaging;
 using FogCompute.Application.Common.Security;
 using FogCompute.Application.Identity.Contracts;
-using FogCompute.Application.Scheduler.Events;
 using FogCompute.Domain.Common;
 using FogCompute.Domain.Identity;
 using FogCompute.Domain.Scheduler;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace FogCompute.Application.Identity;
 
@@ -40,28 +39,38 @@ public interface IUsage
     /// <summary>Reserves in one conditional statement, so that no two submits pass the limit together. Null: reserved; else what is in use.</summary>
     Task<long?> ReserveComputeAsync(AccountId account, DateOnly day, JobId job, long milliseconds, long limit, CancellationToken cancel);
 
+    /// <summary>As if these jobs had never reserved anything.</summary>
+    Task ReleaseComputeAsync(IReadOnlyCollection<JobId> jobs, CancellationToken cancel);
+
     /// <summary>Replaces the reservations of ended jobs by what was measured, and forgets days before <paramref name="keep"/>; answers how many reservations.</summary>
     Task<int> CommitComputeAsync(int most, DateOnly keep, CancellationToken cancel);
 }
 
-/// <summary>Reserves a job's compute hours with its submit; too few left refuses it (429) and rolls everything back.</summary>
-internal sealed class OnJobAdmitted(IPlanBook book, Plans plans, IUsage usage, CallerContext context) : IEventHandler<JobAdmitted>
+internal sealed class ComputeQuotas(IPlanBook book, Plans plans, IUsage usage) : IComputeQuota
 {
-    public async Task Handle(JobAdmitted notification, CancellationToken cancellationToken)
+    public async Task<IReadOnlyDictionary<JobId, FogException>> ReserveAsync(IReadOnlyList<ComputeAsk> asks, DateTimeOffset now, CancellationToken cancel)
     {
-        if (context.Caller.IsOperator)
-            return;
-        var plan = book.Remembered(notification.Requester) ?? await usage.PlanOfAsync(notification.Requester, cancellationToken);
-        // Without a limit nothing is counted: submits of one account would queue at its row for a figure that nobody asks for.
-        if (plans.Of(plan).ComputeMs is not { } limit)
-            return;
-        var day = Plans.DayOf(notification.At);
-        if (await usage.ReserveComputeAsync(notification.Requester, day, notification.Job, notification.RunMs, limit, cancellationToken) is { } used)
-            throw new FogException(IdentityErrors.ComputeQuota(PlanLimits.Hours(limit), PlanLimits.Hours(used), PlanLimits.Hours(notification.RunMs), plan))
+        var refused = new Dictionary<JobId, FogException>();
+        var day = Plans.DayOf(now);
+        // In the order of accounts: transactions that carry submits of several lock their rows in one order.
+        foreach (var ask in asks.Where(a => !a.Unlimited).OrderBy(a => a.Account.Value))
+        {
+            var plan = book.Remembered(ask.Account) ?? await usage.PlanOfAsync(ask.Account, cancel);
+            // Without a limit nothing is counted: submits of one account would queue at its row for a figure that nobody asks for.
+            if (plans.Of(plan).ComputeMs is not { } limit)
+                continue;
+            if (await usage.ReserveComputeAsync(ask.Account, day, ask.Job, ask.Milliseconds, limit, cancel) is { } used)
             {
-                RetryAfter = Plans.NextDay(notification.At) - notification.At,
-            };
+                refused[ask.Job] = new FogException(IdentityErrors.ComputeQuota(PlanLimits.Hours(limit), PlanLimits.Hours(used), PlanLimits.Hours(ask.Milliseconds), plan))
+                {
+                    RetryAfter = Plans.NextDay(now) - now,
+                };
+            }
+        }
+        return refused;
     }
+
+    public Task ReleaseAsync(IReadOnlyCollection<JobId> jobs, CancellationToken cancel) => usage.ReleaseComputeAsync(jobs, cancel);
 }
 
 internal sealed class ArtifactQuota(IPlanBook book, Plans plans, CallerContext context) : IArtifactQuota
@@ -70,5 +79,15 @@ internal sealed class ArtifactQuota(IPlanBook book, Plans plans, CallerContext c
     {
         var plan = context.Caller.IsOperator && context.Caller.Account == owner ? Plan.Enterprise : await book.OfAsync(owner, cancel);
         return new ArtifactAllowance(plans.Of(plan).ArtifactBytes, plan);
+    }
+}
+
+public static class QuotaApplication
+{
+    /// <summary>What other modules ask of plans.</summary>
+    public static void AddQuotasApplication(this IServiceCollection services)
+    {
+        services.AddScoped<IComputeQuota, ComputeQuotas>();
+        services.AddScoped<IArtifactQuota, ArtifactQuota>();
     }
 }

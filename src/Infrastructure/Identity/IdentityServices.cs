@@ -1,32 +1,25 @@
 using FogCompute.Application.Identity;
-using FogCompute.Domain.Identity;
 using FogCompute.Infrastructure.Persistence;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace FogCompute.Infrastructure.Identity;
 
 public static class IdentityServices
 {
-    /// <param name="services">The application's services.</param>
-    /// <param name="plans">What the plans allow; null: the usual.</param>
-    public static IServiceCollection AddIdentity(this IServiceCollection services, Plans? plans = null)
+    public static IServiceCollection AddIdentity(this IServiceCollection services, IdentityOptions options, MailOptions mail)
     {
-        services.AddSingleton(plans ?? Plans.Default);
         services.AddIdentityApplication();
+        services.AddSingleton(options);
+        services.AddSingleton(mail);
+        services.AddSingleton(new PasswordHashingOptions());
         services.AddScoped<IIdentityDb>(p => p.GetRequiredService<FogDbContext>());
+        services.AddScoped<ILoginFailures, LoginFailures>();
+        services.AddScoped<IPasswordResets, PasswordResets>();
+        services.AddScoped<ISetupToken, SetupTokens>();
+        services.AddScoped<ILoginRemains, LoginRemains>();
         services.AddSingleton<ICredentials, Credentials>();
+        services.AddSingleton<IPasswordHashing, PasswordHashing>();
+        services.AddSingleton<IMailer, Mailer>();
         return services;
-    }
-
-    /// <summary>Plans and what is used of them; part of the platform, because every submit asks.</summary>
-    public static void AddQuotas(this IServiceCollection services)
-    {
-        services.TryAddSingleton(Plans.Default);
-        services.AddSingleton<IPlanBook, PlanBook>();
-        services.AddScoped<IUsage, PostgresUsage>();
-        services.AddSingleton<ApiCallCounter>();
-        services.AddSingleton<IApiCalls>(provider => provider.GetRequiredService<ApiCallCounter>());
-        services.AddHostedService(provider => provider.GetRequiredService<ApiCallCounter>());
     }
 }

@@ -35,6 +35,13 @@ internal sealed class PostgresUsage(FogDbContext db) : IUsage
         return (await OfAsync(account, day, cancel)).ComputeMs;
     }
 
+    public Task ReleaseComputeAsync(IReadOnlyCollection<JobId> jobs, CancellationToken cancel) => db.ExecuteSqlAsync(
+        """
+        WITH gone AS (DELETE FROM identity.compute_reservations WHERE job = ANY ($1) RETURNING day, account, milliseconds),
+        sums AS (SELECT day, account, sum(milliseconds)::bigint AS milliseconds FROM gone GROUP BY day, account)
+        UPDATE identity.usage u SET compute_ms = greatest(0, u.compute_ms - s.milliseconds) FROM sums s WHERE u.day = s.day AND u.account = s.account
+        """, cancel, jobs.Select(j => j.Value).ToArray());
+
     public async Task<int> CommitComputeAsync(int most, DateOnly keep, CancellationToken cancel)
     {
         await db.ExecuteSqlAsync("DELETE FROM identity.usage WHERE day < $1", cancel, keep);
