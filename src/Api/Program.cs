@@ -31,7 +31,7 @@ public static partial class Program
                 return await verb;
             var builder = NewBuilder(args);
             // A mistyped setting is reported before a database is started for it.
-            _ = (IdentitySettings.Read(builder.Configuration, ServerOptions.Read(builder.Configuration)), EdgeSettings.Read(builder.Configuration), RateSettings.Read(builder.Configuration));
+            _ = (IdentitySettings.Read(builder.Configuration, ServerOptions.Read(builder.Configuration)), EdgeSettings.Read(builder.Configuration), RateSettings.Read(builder.Configuration), PlanSettings.Read(builder.Configuration));
             _ = (TelemetrySettings.Read(builder.Configuration), RedisOptions.From(builder.Configuration));
             await using var database = await DatabaseHost.StartAsync(DatabaseOptions.From(builder.Configuration), early.CreateLogger("FogCompute.Database"));
             await using var app = Build(builder, database);
@@ -66,7 +66,7 @@ public static partial class Program
         var (identity, mail) = IdentitySettings.Read(builder.Configuration, server);
         builder.AddHttp(server);
         builder.Services.AddApplication().AddPlatform(database)
-            .AddIdentity(identity, mail)
+            .AddIdentity(identity, mail).AddSingleton(PlanSettings.Read(builder.Configuration))
             .AddScheduler(SchedulerSettings.Read(builder.Configuration))
             .AddScoped<LeaseLongPoll>().AddScoped<JobLogStream>()
             .AddTokenomics(server.LedgerKey, ParameterSettings.Read(builder.Configuration))

@@ -84,6 +84,7 @@ public static class FogCommandLine
             NodeCommands.Create(globals),
             EventsCommand.Create(globals),
             LedgerCommand.Create(globals),
+            AuditCommand.Create(globals),
             StatementCommand.Create(globals),
             StakeCommands.Stake(globals),
             StakeCommands.Unstake(globals),

@@ -5,6 +5,7 @@ using FogCompute.Application.Platform;
 using FogCompute.Application.Common.Security;
 using FogCompute.Infrastructure.Audit;
 using FogCompute.Infrastructure.Caching;
+using FogCompute.Infrastructure.Identity;
 using FogCompute.Infrastructure.Messaging;
 using FogCompute.Infrastructure.Operations;
 using FogCompute.Infrastructure.Persistence;
@@ -40,6 +41,7 @@ public static class PlatformServices
         services.AddScoped<IIdempotencyKeys>(provider => provider.GetRequiredService<IdempotencyStore>());
 
         services.AddAudit();
+        services.AddQuotas();
 
         services.AddSingleton<MigrationState>();
         services.AddHostedService<MigrationService>();

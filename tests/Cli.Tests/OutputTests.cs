@@ -13,7 +13,7 @@ internal sealed class OutputTests : CliFixture
     private static readonly string[][] JsonCommands =
     [
         ["job", "list"], ["job", "show", JobId], ["job", "why", JobId], ["job", "logs", JobId], ["job", "cancel", JobId], ["job", "outputs", JobId],
-        ["ledger", "--entries", "5", "--audit"], ["node", "list"], ["node", "why", "ada"], ["run", "--", "true"], ["run", "--follow", "--", "true"], ["doctor"],
+        ["ledger", "--entries", "5", "--audit"], ["audit"], ["node", "list"], ["node", "why", "ada"], ["run", "--", "true"], ["run", "--follow", "--", "true"], ["doctor"],
         ["plan"], ["quote", "--", "true"], ["run", "--plan", "knee", "--", "true"],
     ];
 
@@ -149,6 +149,17 @@ internal sealed class OutputTests : CliFixture
     }
 
     [Test]
+    public async Task Shows_who_did_what_and_ends_with_1_when_the_audit_log_was_changed()
+    {
+        Plane.On("GET", "/api/audit/entries", """{"entries":[{"id":7,"at":"2026-01-02T03:04:05Z","account":null,"caller":"system","actor":null,"action":"identity.account_created","subject":"a-1","details":{"name":"lab"},"hash":null}],"next":null}""")
+            .On("GET", "/api/audit/verification", """{"intact":false,"entries":6,"unsealed":0,"head":9,"headHash":"ab","brokenEntry":7,"reason":"the entry was removed after it was sealed","elapsedMs":1}""");
+        var ran = await RunAsync("audit", "--action", "identity.");
+        Assert.That(ran.ExitCode, Is.EqualTo(1));
+        Assert.That(ran.Out, Does.Contain("identity.account_created").And.Contain("name lab").And.Contain("CHANGED").And.Contain("entry 7: the entry was removed"));
+        Assert.That(Plane.Requests[0].Query, Is.EqualTo("?limit=20&action=identity."));
+    }
+
+    [Test]
     public async Task Downloads_outputs_of_all_pages_and_checks_their_hashes()
     {
         var (good, other) = ("good content"u8.ToArray(), "other"u8.ToArray());
@@ -253,6 +264,8 @@ internal sealed class OutputTests : CliFixture
         .On("POST", "/api/scheduler/quotes", """{"quoteId":"q","recommended":"knee","plans":[{"plan":"knee","names":["knee"],"price":1}],"reasons":[],"calibration":null}""", 201)
         .On("GET", "/api/tokenomics/balance", """{"address":"fog1abc","balance":99.5,"staked":0,"total":99.5}""")
         .On("GET", "/api/tokenomics/ledger", """{"entries":[{"seq":1,"kind":"faucet","amount":100}],"next":null}""")
+        .On("GET", "/api/audit/entries", """{"entries":[{"id":7,"at":"2026-01-02T03:04:05Z","account":null,"caller":"system","actor":null,"action":"identity.account_created","subject":"a-1","details":{"name":"lab"},"hash":null}],"next":null}""")
+        .On("GET", "/api/audit/verification", """{"intact":true,"entries":7,"unsealed":0,"head":7,"headHash":"ab","brokenEntry":null,"reason":null,"elapsedMs":1}""")
         .On("GET", "/api/tokenomics/audit", """{"balanced":true,"cap":1000000,"supply":1000000,"burned":0,"held":0,"openHolds":0,"accounts":9,"transfers":3,"postings":6,"unsealed":0,"blocks":1,"headHash":"ab","differences":[]}""")
         .On("GET", "/api/idle-compute/devices", """{"devices":[{"id":"ada","type":"desktop","status":"idle","cpu":2,"memory":1024}],"total":1}""")
         .On("GET", "/api/idle-compute/devices/ada/why", """{"deviceId":"ada","state":"eligible","summary":"Takes work.","reasons":[]}""");

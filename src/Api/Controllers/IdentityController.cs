@@ -26,6 +26,12 @@ public sealed class IdentityController(IDispatcher dispatcher) : ControllerBase
     [HttpGet("accounts/{id:guid}")]
     public Task<AccountAnswer> GetAccount(Guid id, CancellationToken cancel) => dispatcher.SendAsync(new GetAccountQuery { Id = new AccountId(id) }, cancel);
 
+    [HttpPut("accounts/{id:guid}/plan")]
+    public Task<AccountPlanAnswer> SetAccountPlan(Guid id, [FromBody] SetAccountPlanCommand command, CancellationToken cancel) => dispatcher.SendAsync(command with { Id = new AccountId(id) }, cancel);
+
+    [HttpGet("quotas")]
+    public Task<QuotasAnswer> GetQuotas(CancellationToken cancel) => dispatcher.SendAsync(new GetQuotasQuery(), cancel);
+
     [HttpPost("api-keys")]
     [ProducesResponseType<IssuedKeyAnswer>(201)]
     public async Task<IActionResult> CreateApiKey([FromBody] CreateApiKeyCommand command, CancellationToken cancel) =>

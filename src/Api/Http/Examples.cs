@@ -42,6 +42,7 @@ public static class Examples
         ["SetUserRoles"] = """{ "roles": ["requester", "provider", "operator"] }""",
         ["SetUserActive"] = """{ "active": true }""",
         ["CreateAccount"] = """{ "name": "physics-lab" }""",
+        ["SetAccountPlan"] = """{ "plan": "pro" }""",
         ["CreateApiKey"] = """{ "name": "nightly-renders", "permissions": ["jobs.read", "jobs.write"], "expires_in_days": 90 }""",
         ["CreateEnrolmentToken"] = """{ "name": "lab-pcs", "uses": 20, "expires_in_hours": 48 }""",
     };

@@ -95,6 +95,7 @@ internal static class HttpServer
         app.UseMiddleware<BadTokens>();
         app.UseMiddleware<Authentication>();
         app.UseRateLimiter();
+        app.UseMiddleware<ApiQuota>();
         app.UseWebSockets();
         app.UseWebSocketLimit();
         app.UseApiReference();

@@ -17,8 +17,11 @@ public sealed record ArtifactOptions(string Folder, long MaxBytes)
 /// <summary>The tables of this module.</summary>
 public interface IArtifactDb
 {
-    /// <summary>Records the content and that the account may read it. Repeating it changes nothing. Answers whether the grant is new.</summary>
-    Task<bool> RecordAsync(ArtifactDigest digest, long size, AccountId account, DateTimeOffset now, CancellationToken cancel);
+    /// <summary>
+    /// Records the content and that the account may read it. Repeating it changes nothing. Answers whether the grant is new; null: nothing was recorded,
+    /// because the account's artifacts would be more than <paramref name="most"/> bytes together (null: no limit).
+    /// </summary>
+    Task<bool?> RecordAsync(ArtifactDigest digest, long size, AccountId account, long? most, DateTimeOffset now, CancellationToken cancel);
 
     /// <summary>Size of a content that the account may read; null when there is none.</summary>
     Task<long?> SizeForAsync(ArtifactDigest digest, AccountId account, CancellationToken cancel);

@@ -1,7 +1,11 @@
 using System.Text.Json.Serialization;
+using FogCompute.Application.Artifacts.Contracts;
 using FogCompute.Application.Common.Messaging;
 using FogCompute.Application.Common.Security;
+using FogCompute.Application.Identity.Contracts;
 using FogCompute.Domain.Artifacts;
+using FogCompute.Domain.Common;
+using FogCompute.Domain.Identity;
 
 namespace FogCompute.Application.Artifacts;
 
@@ -36,7 +40,7 @@ public sealed record UploadOutcome(bool Created, bool Complete, long Size)
     [JsonIgnore] public bool WrongOffset { get; init; }
 }
 
-internal sealed class UploadArtifactHandler(ArtifactAccess access, IArtifactDb db, IArtifactStore store, TimeProvider clock) : IQueryHandler<UploadArtifactCommand, UploadOutcome>
+internal sealed class UploadArtifactHandler(ArtifactAccess access, IArtifactDb db, IArtifactStore store, IArtifactCatalog catalog, IArtifactQuota quota, TimeProvider clock) : IQueryHandler<UploadArtifactCommand, UploadOutcome>
 {
     public async Task<UploadOutcome> Handle(UploadArtifactCommand query, CancellationToken cancellationToken)
     {
@@ -46,13 +50,22 @@ internal sealed class UploadArtifactHandler(ArtifactAccess access, IArtifactDb d
         if (await db.SizeForAsync(digest, owner, cancellationToken) is { } known && store.Has(digest))
             return new UploadOutcome(Created: false, Complete: true, known);
 
+        // Before the bytes travel, where their number is known; the record below decides.
+        var allowed = await quota.OfAsync(owner, cancellationToken);
+        if (allowed.Bytes is { } most && await catalog.BytesOfAsync(owner, cancellationToken) is var used && used + (query.Range.Total ?? 0) > most)
+            throw TooMuch(allowed, used, query.Range.Total ?? 0);
+
         var received = await store.ReceiveAsync(digest, access.Uploader, query.Range, query.Body, cancellationToken);
         if (!received.Complete)
             return new UploadOutcome(Created: false, Complete: false, received.Size) { WrongOffset = received.WrongOffset };
         // An upload can outlive the lease it was made under; then it belongs to nobody.
         if (query.Attempt is not null)
             owner = await access.OwnerOfUploadAsync(query.Attempt, cancellationToken);
-        var created = await db.RecordAsync(digest, received.Size, owner, clock.GetUtcNow(), cancellationToken);
-        return new UploadOutcome(created, Complete: true, received.Size);
+        return await db.RecordAsync(digest, received.Size, owner, allowed.Bytes, clock.GetUtcNow(), cancellationToken) is { } created
+            ? new UploadOutcome(created, Complete: true, received.Size)
+            : throw TooMuch(allowed, await catalog.BytesOfAsync(owner, cancellationToken), received.Size);
     }
+
+    private static FogException TooMuch(ArtifactAllowance allowed, long used, long asked) =>
+        new(IdentityErrors.ArtifactQuota(PlanLimits.Gib(allowed.Bytes!.Value), PlanLimits.Gib(used), PlanLimits.Gib(asked), allowed.Plan));
 }

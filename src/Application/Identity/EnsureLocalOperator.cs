@@ -22,6 +22,7 @@ internal sealed class EnsureLocalOperatorHandler(IIdentityDb db, ITransactionSco
         if (existing is not null)
             return existing.Id;
         var account = Account.Open(Account.LocalName, clock.GetUtcNow());
+        account.ChangePlan(Plan.Enterprise);
         db.Accounts.Add(account);
         scope.Raise(new AccountOpened(account.Id, account.Address, account.CreatedAt));
         audit.Record("identity.account_created", account.Id.ToString(), new Dictionary<string, string> { ["name"] = account.Name });

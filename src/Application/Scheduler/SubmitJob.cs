@@ -5,6 +5,7 @@ using FogCompute.Application.Artifacts.Contracts;
 using FogCompute.Application.Common.Messaging;
 using FogCompute.Application.Common.Pipeline;
 using FogCompute.Application.Common.Security;
+using FogCompute.Application.Identity.Contracts;
 using FogCompute.Application.IdleCompute.Contracts;
 using FogCompute.Application.Scheduler.Contracts;
 using FogCompute.Application.Scheduler.Events;
@@ -282,7 +283,7 @@ internal sealed class PayloadValidator : AbstractValidator<PayloadSpec>
 }
 
 internal sealed class SubmitJobHandler(
-    ISchedulerDb db, IJobQueue queue, IArtifactCatalog artifacts, IPlacementPool pool, IQuotes quotes, IParameters parameters, IJobFunds funds, ITransactionScope transaction, TimeProvider time)
+    ISchedulerDb db, IJobQueue queue, IArtifactCatalog artifacts, IPlacementPool pool, IQuotes quotes, IParameters parameters, IJobFunds funds, IComputeQuota quota, ITransactionScope transaction, TimeProvider time)
     : IGroupHandler<SubmitJobCommand, SubmitJobResult>
 {
     public async Task HandleAsync(IReadOnlyList<GroupItem<SubmitJobCommand, SubmitJobResult>> items, CancellationToken cancel)
@@ -305,7 +306,15 @@ internal sealed class SubmitJobHandler(
         // Before anything is locked that other submits wait for.
         var starts = new StartEstimates(admitted.Exists(a => a.Job.DependenciesLeft == 0) ? await pool.AvailableAsync(now, cancel) : [], now);
 
+        var over = await quota.ReserveAsync([.. admitted.Select(a => new ComputeAsk(a.Job.Id, a.Job.AccountId, a.Job.QuotedRunMs, a.Item.Caller.IsOperator))], now, cancel);
+        foreach (var (item, job) in admitted.Where(a => over.ContainsKey(a.Job.Id)))
+            item.Refuse(over[job.Id]);
+        admitted.RemoveAll(a => over.ContainsKey(a.Job.Id));
+        if (admitted.Count == 0)
+            return;
         var refused = await funds.HoldAsync([.. admitted.Select(a => new AdmittedJob(a.Job.Id, a.Job.AccountId, a.Job.HoldMicro, now, a.Job.EndsBy))], cancel);
+        if (refused.Count > 0)
+            await quota.ReleaseAsync([.. refused.Keys], cancel);
         var funded = admitted.Where(a => !refused.ContainsKey(a.Job.Id)).ToList();
         await queue.CreateAsync([.. funded.Select(a => a.Job)], now, cancel);
         foreach (var (item, job) in funded)

@@ -23,7 +23,11 @@ public sealed class Account
     /// <summary>Public ledger address, see <see cref="AccountAddress"/>.</summary>
     public string Address { get; private set; }
 
+    public Plan Plan { get; private set; }
+
     public DateTimeOffset CreatedAt { get; private set; }
+
+    public void ChangePlan(Plan plan) => Plan = plan;
 
     public static Account Open(string name, DateTimeOffset now)
     {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using FogCompute.Domain.Common;
 
 namespace FogCompute.Domain.Identity;
@@ -15,6 +16,15 @@ public static class IdentityErrors
 
     public static FogError Forbidden(string permission) =>
         new("identity.forbidden", ErrorKind.Forbidden, $"The caller lacks the permission '{permission}'.");
+
+    public static FogError ComputeQuota(double limit, double used, double asked, Plan plan) => new("identity.compute_quota_exceeded", ErrorKind.LimitExceeded, string.Create(
+        CultureInfo.InvariantCulture, $"The {PlanLimits.Word(plan)} plan allows {limit} compute hours a day; {used} are used or reserved and this needs {asked}. Ask for less, wait for the next UTC day, or ask an operator for another plan."));
+
+    public static FogError CallQuota(long limit, long used, Plan plan) => new("identity.api_quota_exceeded", ErrorKind.LimitExceeded,
+        $"The {PlanLimits.Word(plan)} plan allows {limit} API calls a day; {used} are used. Wait for the next UTC day, or ask an operator for another plan.");
+
+    public static FogError ArtifactQuota(double limit, double used, double asked, Plan plan) => new("identity.artifact_quota_exceeded", ErrorKind.LimitExceeded, string.Create(
+        CultureInfo.InvariantCulture, $"The {PlanLimits.Word(plan)} plan allows {limit} GiB of artifacts; {used} are used and this has {asked}. Ask an operator for another plan."));
 
     public static readonly FogError NotYours = new("identity.not_yours", ErrorKind.Forbidden, "Acting for another account is not allowed.");
 

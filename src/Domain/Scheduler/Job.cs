@@ -151,6 +151,9 @@ public sealed class Job
     /// <summary>Expected run time of one of its tasks: as measured once a few have succeeded, before that as the requester estimates.</summary>
     public TimeSpan ExpectedRun => TimeSpan.FromMilliseconds(TasksSucceeded >= MeasuredTasks ? RunMs / (double)TasksSucceeded : EstimateMs);
 
+    /// <summary>Wall milliseconds of all its tasks as they are quoted: by estimate, or by a wall limit far beyond it.</summary>
+    public long QuotedRunMs => checked((long)Price.QuotedRun(TimeSpan.FromMilliseconds(EstimateMs), WallSeconds).TotalMilliseconds * TaskCount);
+
     public int TasksLeft => TaskCount - TasksSucceeded - TasksFailed - TasksCancelled;
     public int TasksUnwritten => TaskCount - Materialised;
 

@@ -28,7 +28,26 @@ internal sealed class GrantTable : IEntityTypeConfiguration<Grant>
 
 internal sealed class ArtifactDb(FogDbContext db) : IArtifactDb, IArtifactCatalog
 {
-    public async Task<bool> RecordAsync(ArtifactDigest digest, long size, AccountId account, DateTimeOffset now, CancellationToken cancel)
+    private const int QuotaLock = 0x666F_6702; // First half of the advisory lock around one account's total.
+
+    public async Task<bool?> RecordAsync(ArtifactDigest digest, long size, AccountId account, long? most, DateTimeOffset now, CancellationToken cancel)
+    {
+        if (most is null)
+            return await RecordAsync(digest, size, account, now, cancel);
+        // Uploads of one account record one after the other, so that none counts on room that another takes. Locked first, summed afterwards: a statement sees what was there when it began.
+        await using var transaction = await db.Database.BeginTransactionAsync(cancel);
+        await db.ExecuteSqlAsync("SELECT pg_advisory_xact_lock($1, hashtext($2))", cancel, QuotaLock, account.ToString());
+        if (await SizeForAsync(digest, account, cancel) is null && await BytesOfAsync(account, cancel) + size > most)
+            return null;
+        var created = await RecordAsync(digest, size, account, now, cancel);
+        await transaction.CommitAsync(cancel);
+        return created;
+    }
+
+    public Task<long> BytesOfAsync(AccountId account, CancellationToken cancel) => db.ScalarSqlAsync<long>(
+        "SELECT coalesce(sum(b.size_bytes), 0)::bigint FROM artifacts.grants g JOIN artifacts.blobs b USING (sha256) WHERE g.account_id = $1", cancel, account.Value);
+
+    private async Task<bool> RecordAsync(ArtifactDigest digest, long size, AccountId account, DateTimeOffset now, CancellationToken cancel)
     {
         // One statement, one transaction. The foreign key is checked at its end, when the blob is there either way.
         const string sql = """

@@ -105,6 +105,7 @@ public static class RecurringJobTable
         RecurringJob.Schedule("DeleteStaleUploads", TimeSpan.FromHours(1), () => new DeleteStaleUploadsCommand(), "Uploads that nobody continued for 24 h give their disk space back."),
         RecurringJob.Pump("SendPasswordResets", TimeSpan.FromSeconds(15), () => new SendPasswordResetsCommand(), "Mails links for a new password to those who asked.", Topics.PasswordResets),
         RecurringJob.Schedule("ForgetLogins", TimeSpan.FromHours(1), () => new ForgetLoginsCommand(), "Tokens, sessions and counted failures that have run out would pile up."),
+        RecurringJob.Pump("CommitComputeHours", TimeSpan.FromSeconds(2), () => new CommitComputeHoursCommand(), "Gives back the compute hours of plans that ended jobs reserved and did not use."),
         RecurringJob.Schedule("ForgetIdempotencyKeys", TimeSpan.FromMinutes(10), () => new ForgetIdempotencyKeysCommand(), "Callers were promised 24 h; the table must not grow for ever."),
         RecurringJob.Schedule("ForgetRuns", TimeSpan.FromMinutes(1), () => new ForgetRunsCommand(), "The history of these jobs stays bounded; runs of servers that died are closed."),
     ];

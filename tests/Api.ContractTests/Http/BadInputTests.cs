@@ -24,6 +24,7 @@ public sealed class BadInputTests
         ("Vote", "/api/tokenomics/vote", InputTable.Vote),
         ("CancelProposal", "/api/tokenomics/proposals/0000000000000000000000000000000000000000000000000000000000000000/cancel", InputTable.CancelProposal),
         ("Delegate", "/api/tokenomics/delegate", InputTable.Delegate),
+        ("SetAccountPlan", "/api/identity/accounts/0190f7a0-0000-7000-8000-000000000099/plan", InputTable.SetAccountPlan),
         ("Register", "/api/auth/register", InputTable.Register),
         ("Login", "/api/auth/login", InputTable.Login),
         ("Refresh", "/api/auth/refresh", InputTable.Refresh),
@@ -74,7 +75,7 @@ public sealed class BadInputTests
             """
             SELECT string_agg(format('SELECT %L || count(*) FROM %s', t || ': ', t), ' UNION ALL ' ORDER BY t)
             FROM (SELECT format('%I.%I', schemaname, tablename) AS t FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema', 'quartz')) AS tables
-            WHERE t NOT IN ('platform.recurring_jobs', 'platform.recurring_runs', 'platform.servers', 'tokenomics.blocks', 'tokenomics.block_totals', 'tokenomics.checkpoints', 'tokenomics.reconciliations', 'identity.setup_token')
+            WHERE t NOT IN ('platform.recurring_jobs', 'platform.recurring_runs', 'platform.servers', 'tokenomics.blocks', 'tokenomics.block_totals', 'tokenomics.checkpoints', 'tokenomics.reconciliations', 'identity.setup_token', 'audit.seals', 'identity.usage')
             """);
         var counts = (string)(await tables.ExecuteScalarAsync())!;
         foreach (var table in new[] { "scheduler.jobs", "scheduler.tasks", "scheduler.quotes", "tokenomics.transfers", "tokenomics.holds", "idle_compute.devices", "platform.idempotency_keys" })

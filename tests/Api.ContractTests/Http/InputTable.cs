@@ -233,6 +233,8 @@ internal static class InputTable
     public static readonly IReadOnlyList<Field> AppealSlash =
         [Text("reason", 2000, empty: false).Refusing(new Wrong("nine characters", Repeat('x', 9), Says: "10")) with { Body = Appeal, Required = true }];
 
+    public static readonly IReadOnlyList<Field> SetAccountPlan = [Word("plan", "free", "pro", "enterprise") with { Body = """{"plan":"pro"}""", Required = true, Right = [] }];
+
     public static readonly IReadOnlyList<Field> DecideSlash =
     [
         Flag("uphold") with { Body = Verdict, Required = true },

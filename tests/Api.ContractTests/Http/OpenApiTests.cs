@@ -34,6 +34,7 @@ public sealed partial class OpenApiTests
         ["DecideSlash"] = async server => ((await Tokenomics.StakingWorld.AppealedAsync(server)).ToString(), server.Client),
         ["SetUserRoles"] = PersonAsync,
         ["SetUserActive"] = PersonAsync,
+        ["SetAccountPlan"] = async server => ((await server.PostAsync("/api/identity/accounts", new JsonObject { ["name"] = "planned" }))["id"]!.GetValue<string>(), server.Client),
         ["UploadArtifact"] = server => Task.FromResult((Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Examples.Bodies["UploadArtifact"]))), server.Client)),
     };
 
