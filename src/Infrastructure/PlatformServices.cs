@@ -2,6 +2,9 @@ using FogCompute.Application.Common.Messaging;
 using FogCompute.Application.Common.Pipeline;
 using FogCompute.Application.Operations;
 using FogCompute.Application.Platform;
+using FogCompute.Application.Common.Security;
+using FogCompute.Infrastructure.Audit;
+using FogCompute.Infrastructure.Caching;
 using FogCompute.Infrastructure.Messaging;
 using FogCompute.Infrastructure.Operations;
 using FogCompute.Infrastructure.Persistence;
@@ -36,6 +39,8 @@ public static class PlatformServices
         services.AddScoped<IIdempotencyStore>(provider => provider.GetRequiredService<IdempotencyStore>());
         services.AddScoped<IIdempotencyKeys>(provider => provider.GetRequiredService<IdempotencyStore>());
 
+        services.AddAudit();
+
         services.AddSingleton<MigrationState>();
         services.AddHostedService<MigrationService>();
 
@@ -45,6 +50,7 @@ public static class PlatformServices
 
         services.AddSingleton<IReadOnlyList<RecurringJob>>(jobs ?? RecurringJobTable.Rows);
         services.AddSingleton<RecurringJobsHealth>();
+        services.AddSingleton<RecurringJobMeter>();
         services.AddSingleton<ServerIdentity>();
         services.AddSingleton<JobLeadership>();
         services.AddSingleton<JobControls>();

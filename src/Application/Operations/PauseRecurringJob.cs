@@ -9,6 +9,7 @@ namespace FogCompute.Application.Operations;
 
 /// <summary>Pause a recurring job on all control planes. For operators.</summary>
 [RequiresPermission(Permissions.Operate)]
+[Audited("operations.job_paused", Subject = "Name")]
 public sealed record PauseRecurringJobCommand(string Name) : ICommand<RecurringJobItem>;
 
 internal sealed class PauseRecurringJobHandler(IRecurringJobs jobs, CallerContext context, ITransactionScope scope, TimeProvider time) : ICommandHandler<PauseRecurringJobCommand, RecurringJobItem>

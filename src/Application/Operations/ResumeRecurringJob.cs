@@ -9,6 +9,7 @@ namespace FogCompute.Application.Operations;
 
 /// <summary>Resume a recurring job on all control planes. For operators.</summary>
 [RequiresPermission(Permissions.Operate)]
+[Audited("operations.job_resumed", Subject = "Name")]
 public sealed record ResumeRecurringJobCommand(string Name) : ICommand<RecurringJobItem>;
 
 internal sealed class ResumeRecurringJobHandler(IRecurringJobs jobs, CallerContext context, ITransactionScope scope, TimeProvider time) : ICommandHandler<ResumeRecurringJobCommand, RecurringJobItem>

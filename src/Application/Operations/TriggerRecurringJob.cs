@@ -9,6 +9,7 @@ namespace FogCompute.Application.Operations;
 
 /// <summary>Run a recurring job now. For operators.</summary>
 [RequiresPermission(Permissions.Operate)]
+[Audited("operations.job_triggered", Subject = "Name")]
 public sealed record TriggerRecurringJobCommand(string Name) : ICommand<TriggeredRun>;
 
 /// <param name="RunId">The entry in the job's history, queued at first.</param>

@@ -14,7 +14,7 @@ namespace FogCompute.Infrastructure.RecurringJobs;
 internal readonly record struct RunResult(bool MoreToDo, int FailuresInARow);
 
 /// <summary>Runs one recurring command in a fresh scope as the system caller, measures it and tells the history; a failure is logged and never thrown.</summary>
-internal sealed partial class JobExecutor(IServiceScopeFactory scopes, RunHistory history, TimeProvider time, ILogger<JobExecutor> log)
+internal sealed partial class JobExecutor(IServiceScopeFactory scopes, RunHistory history, RecurringJobMeter meter, TimeProvider time, ILogger<JobExecutor> log)
 {
     private int _outageReported;
 
@@ -31,7 +31,7 @@ internal sealed partial class JobExecutor(IServiceScopeFactory scopes, RunHistor
             await using (var scope = scopes.CreateAsyncScope())
             {
                 scope.ServiceProvider.GetRequiredService<CallerContext>().Caller = Caller.System;
-                moreToDo = await job.RunAsync(scope.ServiceProvider.GetRequiredService<IDispatcher>(), cancel);
+                moreToDo = await meter.MeasureAsync(job.Name, () => job.RunAsync(scope.ServiceProvider.GetRequiredService<IDispatcher>(), cancel), cancel);
             }
             if (Interlocked.Exchange(ref _outageReported, 0) == 1)
                 OutageOver(log);

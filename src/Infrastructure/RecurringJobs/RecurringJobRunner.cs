@@ -49,6 +49,9 @@ internal sealed class RecurringJobRunner(
     /// <summary>A storm of signals starts at most 200 runs per second; what comes in between is seen by the next run.</summary>
     private static readonly TimeSpan Spacing = TimeSpan.FromMilliseconds(5);
 
+    /// <summary>How long a command that runs when the process stops may go on; then it is cancelled and its transaction rolled back.</summary>
+    private static readonly TimeSpan StopGrace = TimeSpan.FromSeconds(4);
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         if (jobs.Count == 0)
@@ -61,16 +64,21 @@ internal sealed class RecurringJobRunner(
         {
             return;
         }
+        // The leads are kept until the last command has ended: no other process may start the same one meanwhile.
+        using var ended = new CancellationTokenSource();
+        var leading = leadership.RunAsync(ended.Token);
         try
         {
             await Task.WhenAll(
             [
-                leadership.RunAsync(stoppingToken), controls.RunAsync(schedules.StartNowAsync, stoppingToken), history.RunAsync(stoppingToken), schedules.RunAsync(stoppingToken),
+                controls.RunAsync(schedules.StartNowAsync, stoppingToken), history.RunAsync(stoppingToken), schedules.RunAsync(stoppingToken),
                 .. jobs.Where(job => job.Kind == RecurringKind.Pump).Select(job => LoopAsync(job, stoppingToken)),
             ]);
         }
         finally
         {
+            await ended.CancelAsync();
+            await leading;
             await history.CloseAsync();
         }
     }
@@ -85,10 +93,12 @@ internal sealed class RecurringJobRunner(
                 var lead = await leadership.LeadAsync(job, stop);
                 health.Update(job, status => status with { IsLeader = true });
                 using (var leading = CancellationTokenSource.CreateLinkedTokenSource(stop, lead))
+                using (var command = CancellationTokenSource.CreateLinkedTokenSource(lead))
                 {
+                    await using var grace = stop.Register(() => command.CancelAfter(StopGrace));
                     try
                     {
-                        await LeadAsync(job, leading.Token);
+                        await LeadAsync(job, leading.Token, command.Token);
                     }
                     catch (OperationCanceledException) when (leading.IsCancellationRequested)
                     {
@@ -105,12 +115,15 @@ internal sealed class RecurringJobRunner(
         }
     }
 
-    private async Task LeadAsync(RecurringJob job, CancellationToken cancel)
+    /// <param name="cancel">Ends the waiting: the next command is not started.</param>
+    /// <param name="command">Ends the command that runs.</param>
+    private async Task LeadAsync(RecurringJob job, CancellationToken cancel, CancellationToken command)
     {
         var desk = controls.Of(job);
         var trigger = RunTrigger.Period;
         while (true)
         {
+            cancel.ThrowIfCancellationRequested();
             var started = Stopwatch.GetTimestamp();
             // Both before looking: what comes during the run makes the wait return at once.
             using var ticket = job.Topic is { } topic ? signals.Listen(topic) : null;
@@ -118,13 +131,13 @@ internal sealed class RecurringJobRunner(
             RunResult? result = null;
             if (desk.TryTake(out var asked))
             {
-                result = await RunAskedAsync(job, asked, cancel);
+                result = await RunAskedAsync(job, asked, command);
                 // What came in meanwhile is for the run by itself that follows, unless it is paused.
                 if (!desk.IsPaused)
                     continue;
             }
             else if (!desk.IsPaused)
-                result = await executor.RunAsync(job, trigger, askedAs: null, cancel);
+                result = await executor.RunAsync(job, trigger, askedAs: null, command);
 
             trigger = RunTrigger.Period;
             if (result is { MoreToDo: true } && !desk.IsPaused)

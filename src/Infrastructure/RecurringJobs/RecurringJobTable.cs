@@ -1,7 +1,10 @@
 using System.Security.Cryptography;
 using System.Text;
 using FogCompute.Application.Artifacts;
+using FogCompute.Application.Audit;
+using FogCompute.Application.Benchmarks;
 using FogCompute.Application.Common.Messaging;
+using FogCompute.Application.Identity;
 using FogCompute.Application.IdleCompute;
 using FogCompute.Application.Operations;
 using FogCompute.Application.Platform;
@@ -89,13 +92,19 @@ public static class RecurringJobTable
         RecurringJob.Schedule("RecordPresence", TimeSpan.FromMinutes(1), () => new RecordPresenceCommand(), "Learns at which hours of the week each device is there."),
         RecurringJob.Schedule("ForgetPasses", TimeSpan.FromHours(1), () => new ForgetPassesCommand(), "Placement fronts are kept for seven days."),
         RecurringJob.Schedule("ForgetQuotes", TimeSpan.FromMinutes(10), () => new ForgetQuotesCommand(), "Quotes are good for a minute and told of for a day; the table must not grow for ever."),
+        RecurringJob.Pump("SealEvents", TimeSpan.FromSeconds(2), () => new SealEventsCommand(), "Numbers what happened to jobs and devices, for those who follow it."),
+        RecurringJob.Schedule("ForgetEvents", TimeSpan.FromMinutes(10), () => new ForgetEventsCommand(), "Events are kept for a day, a million of them at most."),
         RecurringJob.Pump("SealJournal", TimeSpan.FromSeconds(1), () => new SealJournalCommand(), "Chains new ledger transfers by hash, so that later changes show."),
+        RecurringJob.Pump("SealAuditLog", TimeSpan.FromSeconds(1), () => new SealAuditLogCommand(), "Chains new audit entries by hash, so that later changes show."),
         RecurringJob.Schedule("ReconcileLedger", TimeSpan.FromMinutes(1), () => new ReconcileLedgerCommand(), "Re-derives every balance and hold and raises an alarm on a difference."),
         RecurringJob.Schedule("PayStakingRewards", TimeSpan.FromMinutes(10), () => new PayStakingRewardsCommand(), "Pays each stake once a day what it has earned, while the rewards pool lasts."),
         RecurringJob.Schedule("ExecuteSlashes", TimeSpan.FromSeconds(15), () => new ExecuteSlashesCommand(), "Slashes that nobody appealed in time go to whom was harmed, and out of circulation."),
         RecurringJob.Pump("AdvanceProposals", TimeSpan.FromSeconds(1), () => new AdvanceProposalsCommand(), "Takes the snapshots of proposals, closes their votes, executes what was carried."),
         RecurringJob.Schedule("CheckpointLedger", TimeSpan.FromMinutes(1), () => new CheckpointLedgerCommand(), "Once a day the ledger's state is signed, so that a rewritten history shows elsewhere too."),
+        RecurringJob.Schedule("TidyBenchmarks", TimeSpan.FromSeconds(10), () => new TidyBenchmarksCommand(), "A benchmark whose process ended must not keep others from starting; old ones are forgotten."),
         RecurringJob.Schedule("DeleteStaleUploads", TimeSpan.FromHours(1), () => new DeleteStaleUploadsCommand(), "Uploads that nobody continued for 24 h give their disk space back."),
+        RecurringJob.Pump("SendPasswordResets", TimeSpan.FromSeconds(15), () => new SendPasswordResetsCommand(), "Mails links for a new password to those who asked.", Topics.PasswordResets),
+        RecurringJob.Schedule("ForgetLogins", TimeSpan.FromHours(1), () => new ForgetLoginsCommand(), "Tokens, sessions and counted failures that have run out would pile up."),
         RecurringJob.Schedule("ForgetIdempotencyKeys", TimeSpan.FromMinutes(10), () => new ForgetIdempotencyKeysCommand(), "Callers were promised 24 h; the table must not grow for ever."),
         RecurringJob.Schedule("ForgetRuns", TimeSpan.FromMinutes(1), () => new ForgetRunsCommand(), "The history of these jobs stays bounded; runs of servers that died are closed."),
     ];
