@@ -72,7 +72,7 @@ function span(seconds) {
   if (seconds === null || seconds === undefined) return '–';
   const s = Math.max(0, seconds);
   if (s < 1) return `${Math.round(s * 1000)} ms`;
-  if (s < 10) return `${s.toFixed(1)} s`;
+  if (s < 10) return `${Number(s.toFixed(1))} s`;
   if (s < 120) return `${Math.round(s)} s`;
   if (s < 7200) return `${Math.round(s / 60)} min`;
   if (s < 172800) return `${Math.round(s / 3600)} h`;
@@ -238,21 +238,21 @@ const views = {
     const rows = state.jobs.flatMap((j) => {
       const last = j.lastRun;
       const row = el('tr', { className: 'item' },
-        cell(expander(j.name, el('strong', {}, j.name)), el('div', { className: 'why' }, j.why)),
+        el('td', { className: 'what' }, expander(j.name, el('strong', {}, j.name)), el('div', { className: 'why' }, j.why)),
         cell(pill(j.kind, j.kind === 'pump' ? 'busy' : 'accent'), el('div', { className: 'dim small' }, j.schedule)),
         cell(j.paused ? pill('paused', 'warn') : j.running ? pill('running', 'busy') : last ? pill(last.outcome, tones[last.outcome]) : pill('not yet'),
           el('div', { className: 'dim small' }, j.paused ? el('span', {}, 'since ', ago(j.pausedSince)) : last ? ago(last.started) : '')),
         cell(j.paused ? el('span', { className: 'dim' }, 'paused') : j.nextRun ? ahead(j.nextRun) : el('span', { className: 'dim nowrap' }, j.kind === 'pump' ? `within ${span(j.periodSeconds)}` : '–')),
-        number(millis(last?.durationMs)), number(el('span', { className: 'nowrap' }, `${millis(j.p50Ms)} / ${millis(j.p95Ms)}`)),
-        cell(spark(j.recent)), number(count(j.runs)), number(j.failures ? pill(count(j.failures), 'bad') : '0'),
+        number(millis(last?.durationMs), el('div', { className: 'dim small nowrap' }, `p50 ${millis(j.p50Ms)} · p95 ${millis(j.p95Ms)}`)),
+        cell(spark(j.recent)), number(count(j.runs), el('div', { className: 'small nowrap' }, j.failures ? pill(`${count(j.failures)} failed`, last?.outcome === 'failed' ? 'bad' : 'warn') : el('span', { className: 'dim' }, 'none failed'))),
         cell(el('div', { className: 'row tight' },
           el('button', { type: 'button', 'data-key': `run-${j.name}`, 'aria-label': `Run ${j.name} now`, on: { click: (e) => act(e, () => api.trigger(j.name), `${j.name} runs`, j.name) } }, 'Run now'),
           el('button', { type: 'button', className: 'quiet', 'data-key': `pause-${j.name}`, 'aria-label': `${j.paused ? 'Resume' : 'Pause'} ${j.name}`, on: { click: (e) => j.paused ? act(e, () => api.resume(j.name), `${j.name} resumed`) : pause(e, j) } }, j.paused ? 'Resume' : 'Pause'))));
-      return state.open.has(j.name) ? [row, el('tr', { className: 'detail' }, el('td', { colspan: 10 }, historyOf(j)))] : [row];
+      return state.open.has(j.name) ? [row, el('tr', { className: 'detail' }, el('td', { colspan: 8 }, historyOf(j)))] : [row];
     });
     const paused = state.jobs.filter((j) => j.paused).length;
     return [head('Recurring jobs', paused ? `${paused} paused` : `${state.jobs.length} jobs, none paused`), state.jobs.length === 0 ? empty('No recurring jobs', 'This control plane was started without any.')
-      : table(['Job', 'Schedule', 'Last run', 'Next', '>Took', '>p50 / p95', 'Durations', '>Runs', '>Failures', ''], rows)];
+      : table(['Job', 'Schedule', 'Last run', 'Next', '>Took', 'Durations', '>Runs', ''], rows)];
   },
 
   servers() {
@@ -263,10 +263,10 @@ const views = {
       s.servers.length === 0 ? empty('No control plane has reported yet', 'Each writes a sign of life every two seconds.')
         : table(['Server', 'Version', 'State', 'Started', 'Last seen', 'Leads', 'Running now'], s.servers.map((x) => el('tr', { className: 'item' },
           cell(el('strong', {}, x.host), el('span', { className: 'dim' }, ` pid ${x.pid}`), el('div', { className: 'mono dim' }, x.id)), cell(x.version), cell(x.alive ? pill('alive', 'good') : pill('silent', 'bad')), cell(ago(x.started)), cell(ago(x.lastSeen)),
-          cell(el('div', { className: 'row' }, x.leads.length ? x.leads.map((name) => pill(name, 'busy')) : el('span', { className: 'dim' }, 'no pump: another one leads them'))),
-          cell(el('div', { className: 'row' }, x.running.length ? x.running.map((name) => pill(name, 'accent')) : el('span', { className: 'dim' }, '–')))))),
+          cell(el('div', { className: 'row' }, !x.alive ? el('span', { className: 'dim' }, 'nothing any more') : x.leads.length ? x.leads.map((name) => pill(name, 'busy')) : el('span', { className: 'dim' }, 'no pump: another one leads them'))),
+          cell(el('div', { className: 'row' }, x.alive && x.running.length ? x.running.map((name) => pill(name, 'accent')) : el('span', { className: 'dim' }, '–')))))),
       head('Devices', 'machines that lend their time'),
-      table(['>Enrolled', '>Heard from in 90 s', '>Working', '>Cores of those heard'], [el('tr', { className: 'item' }, number(count(d.enrolled)), number(count(d.heard)), number(count(d.working)), number(d.cores.toLocaleString('en', { maximumFractionDigits: 1 })))])];
+      table(['Enrolled', 'Heard from in 90 s', 'Working', 'Cores of those heard'], [el('tr', { className: 'item' }, cell(count(d.enrolled)), cell(count(d.heard)), cell(count(d.working)), cell(d.cores.toLocaleString('en', { maximumFractionDigits: 1 })))])];
   },
 };
 
@@ -534,9 +534,11 @@ function theme(change) {
   if (change) draw();
 }
 
+/** #view or #view/row: the row (a recurring job, a failure) is opened. */
 function route() {
-  const view = location.hash.slice(1);
+  const [view, row] = location.hash.slice(1).split('/').map(decodeURIComponent);
   state.view = Object.hasOwn(views, view) ? view : 'queues';
+  if (row) state.open.add(row);
   state.more.clear();
   [state.list, state.listOf] = [null, null];
   draw();

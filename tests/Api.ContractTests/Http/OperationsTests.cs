@@ -111,7 +111,7 @@ public sealed partial class OperationsTests
     public async Task Counts_what_waits_by_reason()
     {
         var before = await GetAsync("/api/ops/queues");
-        using (var answer = await _server.Client.PostAsync("/api/scheduler/jobs", ApiServer.Json("""{ "name": "waits", "sla_tier": "bronze", "cpu_required": 1, "memory_required": 16, "array": { "count": 7 } }""")))
+        using (var answer = await _server.Client.PostAsync("/api/scheduler/jobs", ApiServer.Json("""{ "name": "waits", "sla_tier": "bronze", "cpu_required": 1, "memory_required": 16, "duration_estimate": 1, "array": { "count": 7 } }""")))
             Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.Created), await answer.Content.ReadAsStringAsync());
         var queues = await EventuallyAsync("/api/ops/queues", q => q.GetProperty("waiting").GetInt64() == before.GetProperty("waiting").GetInt64() + 7);
         Assert.Multiple(() =>
@@ -133,7 +133,7 @@ public sealed partial class OperationsTests
             SELECT 'ops-device', id, 'server', '\x01', 1000, 1, 0, 1, '{}', '{}', false, '{}', 0, 'Unregistered', now(), now(), 0, 0, 0, 0, now(), 0, 0, 0 FROM identity.accounts LIMIT 1
             """))
             await seed.ExecuteNonQueryAsync();
-        using (var answer = await _server.Client.PostAsync("/api/scheduler/jobs", ApiServer.Json("""{ "name": "fails", "sla_tier": "bronze", "cpu_required": 1, "memory_required": 16, "array": { "count": 2 } }""")))
+        using (var answer = await _server.Client.PostAsync("/api/scheduler/jobs", ApiServer.Json("""{ "name": "fails", "sla_tier": "bronze", "cpu_required": 1, "memory_required": 16, "duration_estimate": 1, "array": { "count": 2 } }""")))
         {
             var job = (await answer.JsonAsync()).GetProperty("jobId").GetGuid();
             await using var fail = _server.Database.DataSource.CreateCommand(
