@@ -5,6 +5,7 @@ using FogCompute.Application.Artifacts;
 using FogCompute.Infrastructure;
 using FogCompute.Infrastructure.Artifacts;
 using FogCompute.Infrastructure.Benchmarks;
+using FogCompute.Infrastructure.Caching;
 using FogCompute.Infrastructure.Dashboard;
 using FogCompute.Infrastructure.Health;
 using FogCompute.Infrastructure.Identity;
@@ -12,26 +13,32 @@ using FogCompute.Infrastructure.Persistence;
 using FogCompute.Infrastructure.Persistence.Migrations;
 using FogCompute.Infrastructure.Realtime;
 using FogCompute.Infrastructure.Scheduler;
+using FogCompute.Infrastructure.Telemetry;
 using FogCompute.Infrastructure.Tokenomics;
 using FogCompute.Protocol;
 
 namespace FogCompute.Api;
 
 /// <summary>The control plane: settings, database, modules, HTTP, in this order.</summary>
-public static class Program
+public static partial class Program
 {
     public static async Task<int> Main(string[] args)
     {
-        using var early = LoggerFactory.Create(log => log.AddJsonConsole().SetMinimumLevel(LogLevel.Information));
+        using var early = LoggerFactory.Create(log => log.AddJsonLog().SetMinimumLevel(LogLevel.Information));
         try
         {
+            if (FindVerb(args) is { } verb)
+                return await verb;
             var builder = NewBuilder(args);
-            _ = ServerOptions.Read(builder.Configuration); // A mistyped setting is reported before a database is started for it.
+            // A mistyped setting is reported before a database is started for it.
+            _ = (IdentitySettings.Read(builder.Configuration, ServerOptions.Read(builder.Configuration)), EdgeSettings.Read(builder.Configuration), RateSettings.Read(builder.Configuration));
+            _ = (TelemetrySettings.Read(builder.Configuration), RedisOptions.From(builder.Configuration));
             await using var database = await DatabaseHost.StartAsync(DatabaseOptions.From(builder.Configuration), early.CreateLogger("FogCompute.Database"));
             await using var app = Build(builder, database);
             StopWithParent(app);
+            var firstRun = app.Services.GetRequiredService<FirstRun>();
             await app.RunAsync();
-            return Environment.ExitCode;
+            return firstRun.Refusal is { } noAdmin ? throw new ConfigurationException(noAdmin) : Environment.ExitCode;
         }
         catch (Exception refusal) when (refusal is ConfigurationException or InvalidOperationException or IOException)
         {
@@ -56,16 +63,20 @@ public static class Program
     public static WebApplication Build(WebApplicationBuilder builder, DatabaseHost database, Action<IServiceCollection>? adjust = null)
     {
         var server = ServerOptions.Read(builder.Configuration);
+        var (identity, mail) = IdentitySettings.Read(builder.Configuration, server);
         builder.AddHttp(server);
         builder.Services.AddApplication().AddPlatform(database)
-            .AddIdentity()
+            .AddIdentity(identity, mail)
             .AddScheduler(SchedulerSettings.Read(builder.Configuration))
             .AddScoped<LeaseLongPoll>().AddScoped<JobLogStream>()
             .AddTokenomics(server.LedgerKey, ParameterSettings.Read(builder.Configuration))
             .AddRealtimeFigures().AddSingleton<MetricsBeat>().AddHostedService(services => services.GetRequiredService<MetricsBeat>())
+            .AddSingleton<EventFeed>().AddHostedService(services => services.GetRequiredService<EventFeed>()).AddScoped<EventStream>()
             .AddArtifacts(new ArtifactOptions(Path.Combine(server.Home, "artifacts"), server.ArtifactMaxBytes))
             .AddDashboard(server.Home).AddBenchmarks()
-            .AddHealth(server.RedisUrl is not null);
+            .AddHealth()
+            .AddCaching(RedisOptions.From(builder.Configuration))
+            .AddTelemetry(builder.Configuration);
         builder.Services.AddOpening(services => services.GetRequiredService<MigrationState>().WaitAsync);
         adjust?.Invoke(builder.Services);
         var app = builder.Build();

@@ -1,7 +1,12 @@
 using FogCompute.Application.Common.Messaging;
 using FogCompute.Application.Common.Pipeline;
+using FogCompute.Application.Operations;
 using FogCompute.Application.Platform;
+using FogCompute.Application.Common.Security;
+using FogCompute.Infrastructure.Audit;
+using FogCompute.Infrastructure.Caching;
 using FogCompute.Infrastructure.Messaging;
+using FogCompute.Infrastructure.Operations;
 using FogCompute.Infrastructure.Persistence;
 using FogCompute.Infrastructure.Persistence.Migrations;
 using FogCompute.Infrastructure.RecurringJobs;
@@ -34,6 +39,8 @@ public static class PlatformServices
         services.AddScoped<IIdempotencyStore>(provider => provider.GetRequiredService<IdempotencyStore>());
         services.AddScoped<IIdempotencyKeys>(provider => provider.GetRequiredService<IdempotencyStore>());
 
+        services.AddAudit();
+
         services.AddSingleton<MigrationState>();
         services.AddHostedService<MigrationService>();
 
@@ -43,7 +50,16 @@ public static class PlatformServices
 
         services.AddSingleton<IReadOnlyList<RecurringJob>>(jobs ?? RecurringJobTable.Rows);
         services.AddSingleton<RecurringJobsHealth>();
+        services.AddSingleton<RecurringJobMeter>();
+        services.AddSingleton<ServerIdentity>();
         services.AddSingleton<JobLeadership>();
+        services.AddSingleton<JobControls>();
+        services.AddSingleton<RunHistory>();
+        services.AddSingleton<JobExecutor>();
+        services.AddSingleton<QuartzSchedules>();
+        services.AddScoped<IRecurringJobs, JobOffice>();
+        services.AddSingleton<QueueMemory>();
+        services.AddScoped<IOperationsFigures, OperationsFigures>();
         services.AddHostedService<RecurringJobRunner>();
         return services;
     }

@@ -9,7 +9,7 @@ using FogCompute.Domain.Tokenomics;
 namespace FogCompute.Application.Realtime;
 
 // WS /ws/metrics, each second, once for all who listen
-// Promises: figures measured for this very snapshot; null for a part that could not be asked.
+// Promises: figures at most a second old (control planes may share a count); null for a part that could not be asked.
 
 [RequiresPermission(Permissions.Public)]
 public sealed record GetPoolMetricsQuery : IQuery<PoolMetrics>;

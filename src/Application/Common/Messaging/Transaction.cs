@@ -10,6 +10,9 @@ public interface ITransactionScope
 
     /// <summary>Wakes waiters of the topic on every control-plane process once the transaction has committed.</summary>
     void SignalAfterCommit(string topic);
+
+    /// <summary>Runs once the transaction has committed, and never when it has not: for counting what happened. Must not fail.</summary>
+    void AfterCommit(Action count);
 }
 
 /// <summary>Opens, saves and commits the transaction; implemented over the database.</summary>
@@ -58,6 +61,12 @@ public static class Topics
     /// <summary>A tunable of the pool has another value.</summary>
     public const string Parameters = "parameters";
 
+    /// <summary>Somebody's credentials were revoked or their rights changed: what is remembered of lookups is not good any more.</summary>
+    public const string Credentials = "credentials";
+
+    /// <summary>Somebody asked for a new password.</summary>
+    public const string PasswordResets = "password_resets";
+
     /// <summary>A device has new leases or revocations.</summary>
     public static string Device(string deviceId) => "device:" + deviceId;
 
@@ -69,15 +78,19 @@ internal sealed class TransactionScope(IMediator mediator, ISignals signals) : I
 {
     private readonly Queue<IDomainEvent> _events = new();
     private readonly HashSet<string> _topics = new(StringComparer.Ordinal);
+    private readonly List<Action> _counts = [];
 
     public void Raise(IDomainEvent happened) => _events.Enqueue(happened);
 
     public void SignalAfterCommit(string topic) => _topics.Add(topic);
 
+    public void AfterCommit(Action count) => _counts.Add(count);
+
     internal void Reset()
     {
         _events.Clear();
         _topics.Clear();
+        _counts.Clear();
     }
 
     internal async Task DeliverAsync(CancellationToken cancel)
@@ -91,5 +104,8 @@ internal sealed class TransactionScope(IMediator mediator, ISignals signals) : I
         foreach (var topic in _topics)
             signals.Publish(topic);
         _topics.Clear();
+        foreach (var count in _counts)
+            count();
+        _counts.Clear();
     }
 }
