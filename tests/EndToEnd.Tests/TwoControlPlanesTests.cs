@@ -82,7 +82,7 @@ internal sealed class TwoControlPlanesTests : Scenario
         Took("first killed to the first placement by the second", killed);
 
         // So are the schedules, those that the first one held among them; they ran on either.
-        using var operators = Pool.ClientOf(_second, null);
+        using var operators = new FogClient(_second.Url, null);
         var dead = TimeProvider.System.GetUtcNow();
         await Wait.UntilAsync("the second runs every short schedule", () => operators.GetAsync<RecurringJobsView>("api/ops/jobs"),
             jobs => jobs.Jobs.Where(j => j is { Kind: "schedule", PeriodSeconds: <= 15 }).All(j => j.LastRun?.Started > dead && j.LastRun.Outcome == "succeeded"), Wait.OnThisMachine(TimeSpan.FromSeconds(35)));

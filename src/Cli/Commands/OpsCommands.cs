@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using FogCompute.Cli.Output;
+using Spectre.Console;
 
 namespace FogCompute.Cli.Commands;
 

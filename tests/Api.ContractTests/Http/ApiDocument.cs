@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using FogCompute.Application.Common.Security;
 
 namespace FogCompute.Api.ContractTests.Http;
 
