@@ -18,6 +18,7 @@ CREATE TABLE benchmarks.runs (
 );
 CREATE UNIQUE INDEX runs_one_at_a_time ON benchmarks.runs ((true)) WHERE state = 'Running';
 CREATE INDEX runs_newest ON benchmarks.runs (started_at DESC, id DESC);
+COMMENT ON TABLE benchmarks.runs IS 'Benchmarks of the system by itself; one runs at a time, the newest 500 are kept';
 COMMENT ON COLUMN benchmarks.runs.runner IS 'The control-plane process that claimed it; null: none has yet';
 COMMENT ON COLUMN benchmarks.runs.heartbeat_at IS 'By the database''s clock; silent for 15 s while running: its process is gone';
 
@@ -32,4 +33,5 @@ CREATE TABLE benchmarks.points (
     network_percent    double precision,
     PRIMARY KEY (run_id, second)
 );
+COMMENT ON TABLE benchmarks.points IS 'What a benchmark saw in each second; null: not measured in it';
 COMMENT ON COLUMN benchmarks.points.throughput_mb IS 'MB per second';

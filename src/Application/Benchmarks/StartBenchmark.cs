@@ -10,6 +10,7 @@ namespace FogCompute.Application.Benchmarks;
 
 /// <summary>Start a benchmark of this system; one runs at a time.</summary>
 [RequiresPermission(Permissions.Operate)]
+[Audited("benchmarks.started", Subject = nameof(BenchmarkStarted.BenchmarkId), Details = [nameof(Type), nameof(Duration)])]
 public sealed record StartBenchmarkCommand : ICommand<BenchmarkStarted>
 {
     /// <summary>latency: round trips to database, cache and a device; throughput: artifact transfers and job dispatch; stress: a bounded load on this machine.</summary>

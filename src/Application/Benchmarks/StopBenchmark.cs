@@ -9,6 +9,7 @@ namespace FogCompute.Application.Benchmarks;
 
 /// <summary>Stop a benchmark; without an id the one that runs.</summary>
 [RequiresPermission(Permissions.Operate)]
+[Audited("benchmarks.stopped", Subject = nameof(BenchmarkStopped.BenchmarkId))]
 public sealed record StopBenchmarkCommand : ICommand<BenchmarkStopped>
 {
     /// <summary>Absent: the one that runs.</summary>

@@ -12,6 +12,7 @@ namespace FogCompute.Application.Betanet;
 
 /// <summary>Start a node of the mix network.</summary>
 [RequiresPermission(Permissions.Operate)]
+[Audited("betanet.node_deployed", Subject = nameof(BetanetDeployment.NodeId), Details = [nameof(NodeType), nameof(Region)])]
 public sealed record DeployBetanetNodeCommand : ICommand<BetanetDeployment>
 {
     /// <summary>1–64 characters.</summary>
