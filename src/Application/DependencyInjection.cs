@@ -23,6 +23,7 @@ public static class DependencyInjection
         services.AddScoped<Scheduler.Contracts.IJobInsight, Scheduler.JobInsight>();
         services.AddSingleton<Scheduler.PlacementHistory>();
         services.AddSingleton<Domain.Scheduler.Placement.IPlacementEngine, Domain.Scheduler.Placement.NsgaPlacement>();
+        services.AddScoped<Tokenomics.Contracts.IJobFunds, Tokenomics.JobFunds>();
         services.AddScoped<Tokenomics.Staking.StakeDesk>();
         services.AddScoped<Tokenomics.Staking.IStakeAccrual>(provider => provider.GetRequiredService<Tokenomics.Staking.StakeDesk>());
         services.AddScoped<Tokenomics.Staking.SlashCourt>();
@@ -39,21 +40,37 @@ public static class DependencyInjection
         services.AddScoped(typeof(IPipelineBehavior<,>), typeof(TracingBehavior<,>));
         services.AddScoped(typeof(IPipelineBehavior<,>), typeof(AuthorizationBehavior<,>));
         services.AddScoped(typeof(IPipelineBehavior<,>), typeof(ValidationBehavior<,>));
+        services.AddScoped(typeof(IPipelineBehavior<,>), typeof(CollapsingBehavior<,>));
+        services.AddScoped(typeof(IPipelineBehavior<,>), typeof(PreparationBehavior<,>));
         services.AddScoped(typeof(IPipelineBehavior<,>), typeof(UnitOfWorkBehavior<,>));
         services.AddScoped(typeof(IPipelineBehavior<,>), typeof(IdempotencyBehavior<,>));
         services.AddScoped(typeof(IPipelineBehavior<,>), typeof(AuditBehavior<,>));
 
+        services.AddSingleton(typeof(SharedLooks<,>));
+        services.AddSingleton(typeof(CommandGroups<,>));
         foreach (var type in assembly.GetTypes().Where(t => t is { IsAbstract: false, IsGenericTypeDefinition: false }))
         foreach (var contract in type.GetInterfaces().Where(i => i.IsGenericType))
         {
             var definition = contract.GetGenericTypeDefinition();
-            if (definition == typeof(IRequestHandler<,>) || definition == typeof(INotificationHandler<>))
+            if (definition == typeof(IRequestHandler<,>) || definition == typeof(INotificationHandler<>) || definition == typeof(IPreparation<>))
                 services.AddScoped(contract, type);
+            else if (definition == typeof(IGroupHandler<,>))
+                services.AddGroupHandler(contract, type);
             else if (definition == typeof(IValidator<>))
                 services.AddSingleton(contract, type);
         }
         return services;
     }
+
+    /// <summary>A handler of groups, and what lets single commands join one.</summary>
+    internal static void AddGroupHandler(this IServiceCollection services, Type contract, Type handler) => services
+        .AddScoped(contract, handler)
+        .AddScoped(typeof(IRequestHandler<,>).MakeGenericType(contract.GetGenericArguments()), typeof(GroupedHandler<,>).MakeGenericType(contract.GetGenericArguments()));
+
+    /// <summary>Results of queries that are shared among those who asked at the same time: one instance for all of them.</summary>
+    public static IReadOnlySet<Type> SharedResults(Assembly assembly) =>
+        assembly.GetTypes().Where(t => t.GetCustomAttribute<CollapsedAttribute>() is not null)
+            .Select(t => t.GetInterfaces().Single(i => i.IsGenericType && i.GetGenericTypeDefinition() == typeof(IRequest<>)).GetGenericArguments()[0]).ToHashSet();
 
     /// <summary>Request types of an assembly with the permission each declares.</summary>
     public static IEnumerable<(Type Request, string? Permission)> UseCases(Assembly assembly) =>

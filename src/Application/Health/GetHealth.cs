@@ -9,6 +9,7 @@ namespace FogCompute.Application.Health;
 
 /// <summary>Health of the system and each of its parts, measured now. Always 200.</summary>
 [RequiresPermission(Permissions.Public)]
+[Collapsed(SameForAll = true)]
 public sealed record GetHealthQuery : IQuery<HealthAnswer>;
 
 /// <param name="Status">healthy, degraded or unhealthy.</param>

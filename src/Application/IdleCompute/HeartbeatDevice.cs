@@ -12,7 +12,7 @@ namespace FogCompute.Application.IdleCompute;
 // A sign of life with sensors, for devices whose software does not poll for leases.
 
 [RequiresPermission(Permissions.DevicesRead)]
-public sealed record HeartbeatDeviceCommand : ICommand<HeartbeatResult>
+public sealed record HeartbeatDeviceCommand : IGroupedCommand<HeartbeatResult>
 {
     /// <summary>Percent, 0–100.</summary>
     public double? Battery { get; init; }
@@ -29,16 +29,27 @@ internal sealed class HeartbeatDeviceValidator : AbstractValidator<HeartbeatDevi
     public HeartbeatDeviceValidator() => RuleFor(c => c.Battery).InclusiveBetween(0, 100);
 }
 
-internal sealed class HeartbeatDeviceHandler(IDeviceDirectory devices, CallerContext context, ITransactionScope transaction, TimeProvider time)
-    : ICommandHandler<HeartbeatDeviceCommand, HeartbeatResult>
+/// <summary>Many devices beat at once: a group is two statements, whoever they are of.</summary>
+internal sealed class HeartbeatDeviceHandler(IDeviceDirectory devices, ITransactionScope transaction, TimeProvider time) : IGroupHandler<HeartbeatDeviceCommand, HeartbeatResult>
 {
-    public async Task<HeartbeatResult> Handle(HeartbeatDeviceCommand command, CancellationToken cancellationToken)
+    public async Task HandleAsync(IReadOnlyList<GroupItem<HeartbeatDeviceCommand, HeartbeatResult>> items, CancellationToken cancel)
     {
-        var device = (await devices.LockAsync([command.DeviceId], cancellationToken)).SingleOrDefault();
-        if (device is null || !(context.Caller.DeviceId == device.Id || (context.Caller.DeviceId is null && context.Caller.MayActFor(device.AccountId))))
-            throw new FogException(IdleComputeErrors.DeviceNotFound);
-        device.Heartbeat(command.Battery, command.IsCharging, time.GetUtcNow());
-        transaction.SignalAfterCommit(Topics.Place);
-        return new HeartbeatResult(true, command.DeviceId, true);
+        var owners = await devices.LockOwnersAsync([.. items.Select(i => i.Command.DeviceId).Distinct(StringComparer.Ordinal)], cancel);
+        var heard = new Dictionary<string, SignOfLife>(StringComparer.Ordinal);
+        foreach (var item in items)
+        {
+            var (id, caller) = (item.Command.DeviceId, item.Caller);
+            if (!owners.TryGetValue(id, out var owner) || !(caller.DeviceId == id || (caller.DeviceId is null && caller.MayActFor(owner))))
+            {
+                item.Refuse(new FogException(IdleComputeErrors.DeviceNotFound));
+                continue;
+            }
+            // Of two beats of one device the later counts, where it says something.
+            var earlier = heard.GetValueOrDefault(id);
+            heard[id] = new SignOfLife(id, item.Command.Battery ?? earlier.Battery, item.Command.IsCharging ?? earlier.Charging);
+            item.Answer(new HeartbeatResult(true, id, true));
+        }
+        if (heard.Count > 0 && await devices.HearAsync(heard.Values, time.GetUtcNow(), cancel))
+            transaction.SignalAfterCommit(Topics.Place);
     }
 }

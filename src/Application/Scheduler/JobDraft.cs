@@ -14,14 +14,21 @@ using Microsoft.EntityFrameworkCore;
 namespace FogCompute.Application.Scheduler;
 
 /// <summary>A submit body with its defaults filled in and everything it names found to be there.</summary>
-/// <param name="Fields">Digest of each field as it is meant, by wire name: equal digests mean the same request.</param>
-internal sealed record JobDraft(JobRequest Request, int DependenciesLeft, IReadOnlyDictionary<string, string> Fields);
+internal sealed record JobDraft(JobRequest Request, int DependenciesLeft, SubmitJobCommand Whole)
+{
+    private readonly Lazy<IReadOnlyDictionary<string, string>> _fields = new(() =>
+        JsonSerializer.SerializeToNode(Whole with { QuoteId = null, Plan = null }, WireJson.Requests)!.AsObject()
+            .ToDictionary(f => f.Key, f => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(f.Value?.ToJsonString() ?? "null")).AsSpan(0, 16)), StringComparer.Ordinal));
+
+    /// <summary>Digest of each field as it is meant, by wire name: equal digests mean the same request. Only quotes need them.</summary>
+    public IReadOnlyDictionary<string, string> Fields => _fields.Value;
+}
 
 /// <summary>Whether the jobs in depends_on stay locked: a submit counts on what it saw, a quote only looks.</summary>
 internal enum DependencyLock { None, Held }
 
 /// <summary>Makes drafts the same way for quotes and submits.</summary>
-internal sealed class JobDrafts(ISchedulerDb db, IJobQueue queue, IArtifactCatalog artifacts, CallerContext context)
+internal sealed class JobDrafts(ISchedulerDb db, IJobQueue queue, IArtifactCatalog artifacts, Caller caller)
 {
     private const long MiB = 1L << 20;
 
@@ -36,7 +43,7 @@ internal sealed class JobDrafts(ISchedulerDb db, IJobQueue queue, IArtifactCatal
             throw SchedulerErrors.ContainerUnavailable.On("payload.kind");
         await RequireArtifactsAsync(command, payload, cancel);
         var dependenciesLeft = await CountDependenciesAsync(command, locking, cancel);
-        return new JobDraft(RequestOf(whole, payload, limits), dependenciesLeft, Digests(whole));
+        return new JobDraft(RequestOf(whole, payload, limits), dependenciesLeft, whole);
     }
 
     /// <summary>Says outright what a body leaves to the defaults.</summary>
@@ -58,10 +65,6 @@ internal sealed class JobDrafts(ISchedulerDb db, IJobQueue queue, IArtifactCatal
         }, payload, limits);
     }
 
-    private static Dictionary<string, string> Digests(SubmitJobCommand whole) =>
-        JsonSerializer.SerializeToNode(whole with { QuoteId = null, Plan = null }, WireJson.Requests)!.AsObject()
-            .ToDictionary(f => f.Key, f => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(f.Value?.ToJsonString() ?? "null")).AsSpan(0, 16)), StringComparer.Ordinal);
-
     private async Task RequireArtifactsAsync(SubmitJobCommand command, PayloadSpec payload, CancellationToken cancel)
     {
         var wanted = command.Inputs.Select((input, i) => (Field: $"inputs[{i}].sha256", Digest: DigestOf(input.Sha256))).ToList();
@@ -69,7 +72,7 @@ internal sealed class JobDrafts(ISchedulerDb db, IJobQueue queue, IArtifactCatal
             wanted.Add(("payload.module", DigestOf(payload.Module!)));
         if (wanted.Count == 0)
             return;
-        var missing = await artifacts.MissingAsync(context.Caller.Account, [.. wanted.Select(w => w.Digest).Distinct()], cancel);
+        var missing = await artifacts.MissingAsync(caller.Account, [.. wanted.Select(w => w.Digest).Distinct()], cancel);
         if (missing.Count > 0)
         {
             throw new FogException(SchedulerErrors.InputMissing,
@@ -88,14 +91,14 @@ internal sealed class JobDrafts(ISchedulerDb db, IJobQueue queue, IArtifactCatal
         var jobs = new List<Job>();
         if (locking == DependencyLock.None)
         {
-            jobs.AddRange(await db.Jobs.AsNoTracking().Where(j => ids.Contains(j.Id) && j.AccountId == context.Caller.Account).ToListAsync(cancel));
+            jobs.AddRange(await db.Jobs.AsNoTracking().Where(j => ids.Contains(j.Id) && j.AccountId == caller.Account).ToListAsync(cancel));
         }
         else
         {
             // Under their locks: a job that completes at this moment either is seen completed here or sees this one among its dependents.
             foreach (var id in ids)
             {
-                if (await queue.LockJobAsync(id, cancel) is { } dependency && dependency.AccountId == context.Caller.Account)
+                if (await queue.LockJobAsync(id, cancel) is { } dependency && dependency.AccountId == caller.Account)
                     jobs.Add(dependency);
             }
         }
@@ -108,7 +111,7 @@ internal sealed class JobDrafts(ISchedulerDb db, IJobQueue queue, IArtifactCatal
 
     private JobRequest RequestOf(SubmitJobCommand command, PayloadSpec payload, LimitsSpec limits) => new()
     {
-        Account = context.Caller.Account, Name = command.Name, Tier = command.SlaTier, Estimate = TimeSpan.FromMinutes(command.DurationEstimate),
+        Account = caller.Account, Name = command.Name, Tier = command.SlaTier, Estimate = TimeSpan.FromMinutes(command.DurationEstimate),
         Needs = new Requirements
         {
             CpuMillicores = (int)Math.Ceiling(command.CpuRequired * 1000), MemoryBytes = (long)Math.Ceiling(command.MemoryRequired * MiB), Gpus = (int)Math.Ceiling(command.GpuRequired),

@@ -11,6 +11,7 @@ namespace FogCompute.Application.Scheduler;
 // The caller's jobs, newest first.
 
 [RequiresPermission(Permissions.JobsRead)]
+[Collapsed]
 public sealed record ListJobsQuery : IQuery<JobList>
 {
     /// <summary>pending, running, paused, completed, failed or cancelled.</summary>

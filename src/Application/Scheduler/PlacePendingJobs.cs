@@ -35,7 +35,7 @@ internal sealed class PlacePendingJobsHandler(
         var started = time.GetTimestamp();
         var now = time.GetUtcNow();
         // The cheap questions first: most passes find nothing that waits, and with a long queue most find no room. The order of service is the dear one.
-        if (!await queue.AnyOpenAsync(now, cancellationToken))
+        if (!await queue.AnyOpenAsync(now, cancellationToken) || !await pool.HasRoomAsync(now, cancellationToken))
             return Nothing;
         var devices = await pool.DevicesAsync(now, cancellationToken);
         var freeSlots = devices.Where(d => d.Unavailable is null).Sum(d => Math.Max(0, d.Slots - d.Leases));

@@ -144,7 +144,7 @@ internal sealed class QuoteJobHandler(
         // To the microsecond, as the database keeps it: what is answered now is what is read again.
         var clock = time.GetUtcNow();
         var now = clock.AddTicks(-(clock.Ticks % TimeSpan.TicksPerMicrosecond));
-        var draft = await new JobDrafts(db, queue, artifacts, context).MakeAsync(command.Job, DependencyLock.None, cancellationToken);
+        var draft = await new JobDrafts(db, queue, artifacts, context.Caller).MakeAsync(command.Job, DependencyLock.None, cancellationToken);
         // As a submit would make it; what it refuses for another reason than the price, a quote refuses.
         var values = await parameters.CurrentAsync(cancellationToken);
         var job = Job.Submit(draft.Request with { MaxPriceMicro = null }, draft.DependenciesLeft, now, values.PriceOf(draft.Request.Tier));

@@ -21,7 +21,7 @@ namespace FogCompute.Application.Scheduler;
 // Validates, quotes, holds the funds and queues the job in one transaction. Nothing is placed yet. Repeatable under an Idempotency-Key.
 
 [RequiresPermission(Permissions.JobsWrite)]
-public sealed record SubmitJobCommand : ICommand<SubmitJobResult>, IIdempotentCommand
+public sealed record SubmitJobCommand : IGroupedCommand<SubmitJobResult>, IIdempotentCommand
 {
     /// <summary>1–200 characters.</summary>
     public required string Name { get; init; }
@@ -87,6 +87,9 @@ public sealed record SubmitJobCommand : ICommand<SubmitJobResult>, IIdempotentCo
 
     [JsonIgnore]
     public string? IdempotencyKey { get; init; }
+
+    /// <summary>Its first tasks. What locks rows of its own by name, dependencies and quotes, runs alone, so that no two groups lock such rows in different orders.</summary>
+    int IGroupedCommand<SubmitJobResult>.Weight => DependsOn.Count > 0 || QuoteId is not null ? GroupItem.MostWeight : Math.Min(Array?.Count ?? 1, Job.Chunk);
 }
 
 public sealed record ArraySpec
@@ -279,40 +282,67 @@ internal sealed class PayloadValidator : AbstractValidator<PayloadSpec>
 }
 
 internal sealed class SubmitJobHandler(
-    ISchedulerDb db, IJobQueue queue, IArtifactCatalog artifacts, IPlacementPool pool, IQuotes quotes, IParameters parameters, CallerContext context, ITransactionScope transaction, TimeProvider time)
-    : ICommandHandler<SubmitJobCommand, SubmitJobResult>
+    ISchedulerDb db, IJobQueue queue, IArtifactCatalog artifacts, IPlacementPool pool, IQuotes quotes, IParameters parameters, IJobFunds funds, ITransactionScope transaction, TimeProvider time)
+    : IGroupHandler<SubmitJobCommand, SubmitJobResult>
 {
-    public async Task<SubmitJobResult> Handle(SubmitJobCommand command, CancellationToken cancellationToken)
+    public async Task HandleAsync(IReadOnlyList<GroupItem<SubmitJobCommand, SubmitJobResult>> items, CancellationToken cancel)
     {
         var now = time.GetUtcNow();
-        var draft = await new JobDrafts(db, queue, artifacts, context).MakeAsync(command, DependencyLock.Held, cancellationToken);
-        var (quote, price) = command.QuoteId is { } id
-            ? await AcceptAsync(id, command.Plan ?? PlanKind.Knee, draft, now, cancellationToken)
-            : (null, (await parameters.CurrentAsync(cancellationToken)).PriceOf(command.SlaTier));
-
-        var job = Job.Submit(draft.Request with { Plan = command.Plan ?? (quote is null ? null : PlanKind.Knee) }, draft.DependenciesLeft, now, price, quote);
-        db.Jobs.Add(job);
-        foreach (var dependency in command.DependsOn)
-            db.Dependencies.Add(new JobDependency { JobId = job.Id, DependsOn = new JobId(dependency) });
-        if (quote is not null)
-            await quotes.UseAsync(quote.Id, job.Id, cancellationToken);
-        transaction.Raise(new JobAdmitted(job.Id, job.AccountId, job.HoldMicro, now, job.EndsBy));
-        transaction.Raise(new JobFunded(job.Id, now));
-        transaction.SignalAfterCommit(Topics.Place);
-
-        return new SubmitJobResult
+        var admitted = new List<(GroupItem<SubmitJobCommand, SubmitJobResult> Item, Job Job)>(items.Count);
+        foreach (var item in items)
         {
-            JobId = job.Id.Value, Status = JobWords.Status(job.State), Sla = JobWords.Tier(job.SlaTier),
-            EstimatedStartTime = await StartEstimate.ForAsync(job, pool, now, cancellationToken),
-            Quote = Pricing.Credits(job.QuoteMicro), Held = Pricing.Credits(job.HoldMicro), Plan = JobWords.Word(job.Plan), QuotedP95At = job.QuotedP95At, Notes = [.. Notes(job)],
-        };
+            try
+            {
+                admitted.Add((item, await AdmitAsync(item.Command, item.Caller, now, cancel)));
+            }
+            catch (FogException refusal) when (refusal.Error.Kind != ErrorKind.Unavailable)
+            {
+                item.Refuse(refusal);
+            }
+        }
+        if (admitted.Count == 0)
+            return;
+        // Before anything is locked that other submits wait for.
+        var starts = new StartEstimates(admitted.Exists(a => a.Job.DependenciesLeft == 0) ? await pool.AvailableAsync(now, cancel) : [], now);
+
+        var refused = await funds.HoldAsync([.. admitted.Select(a => new AdmittedJob(a.Job.Id, a.Job.AccountId, a.Job.HoldMicro, now, a.Job.EndsBy))], cancel);
+        var funded = admitted.Where(a => !refused.ContainsKey(a.Job.Id)).ToList();
+        await queue.CreateAsync([.. funded.Select(a => a.Job)], now, cancel);
+        foreach (var (item, job) in funded)
+        {
+            foreach (var dependency in item.Command.DependsOn)
+                db.Dependencies.Add(new JobDependency { JobId = job.Id, DependsOn = new JobId(dependency) });
+            if (job.QuoteId is { } quote)
+                await quotes.UseAsync(quote, job.Id, cancel);
+            item.Answer(ResultOf(job, starts.Of(job)));
+        }
+        foreach (var (item, job) in admitted.Where(a => refused.ContainsKey(a.Job.Id)))
+            item.Refuse(refused[job.Id]);
+        if (funded.Count > 0)
+            transaction.SignalAfterCommit(Topics.Place);
     }
+
+    /// <summary>May this be submitted as it is? Writes nothing.</summary>
+    private async Task<Job> AdmitAsync(SubmitJobCommand command, Caller caller, DateTimeOffset now, CancellationToken cancel)
+    {
+        var draft = await new JobDrafts(db, queue, artifacts, caller).MakeAsync(command, DependencyLock.Held, cancel);
+        var (quote, price) = command.QuoteId is { } id
+            ? await AcceptAsync(id, command.Plan ?? PlanKind.Knee, draft, now, cancel)
+            : (null, (await parameters.CurrentAsync(cancel)).PriceOf(command.SlaTier));
+        return Job.Submit(draft.Request with { Plan = command.Plan ?? (quote is null ? null : PlanKind.Knee) }, draft.DependenciesLeft, now, price, quote);
+    }
+
+    private static SubmitJobResult ResultOf(Job job, DateTimeOffset? start) => new()
+    {
+        JobId = job.Id.Value, Status = JobWords.Status(job.State), Sla = JobWords.Tier(job.SlaTier), EstimatedStartTime = start,
+        Quote = Pricing.Credits(job.QuoteMicro), Held = Pricing.Credits(job.HoldMicro), Plan = JobWords.Word(job.Plan), QuotedP95At = job.QuotedP95At, Notes = [.. Notes(job)],
+    };
 
     /// <summary>What the named plan promised, if it is the caller's, unused, still good and for this very request.</summary>
     private async Task<(AcceptedQuote? Quote, PriceTerms Price)> AcceptAsync(Guid id, PlanKind kind, JobDraft draft, DateTimeOffset now, CancellationToken cancel)
     {
         // Under its lock: of two submits that name it the second sees the first's job.
-        if (await quotes.LockAsync(id, cancel) is not { } quote || quote.Account != context.Caller.Account)
+        if (await quotes.LockAsync(id, cancel) is not { } quote || quote.Account != draft.Request.Account)
             throw SchedulerErrors.QuoteUnknown.On("quote_id");
         if (quote.Job is { } job)
             throw SchedulerErrors.QuoteUsed(job).On("quote_id");

@@ -38,8 +38,8 @@ public interface ILedger
 /// <summary>The holds of jobs, locked by whoever changes them.</summary>
 public interface IHolds
 {
-    /// <summary>False when the job has a hold already, or its owner no ledger accounts.</summary>
-    Task<bool> AddAsync(Hold hold, CancellationToken cancel);
+    /// <summary>Writes the holds of jobs that have none yet, in one statement; returns these jobs.</summary>
+    Task<IReadOnlySet<JobId>> AddAsync(IReadOnlyCollection<Hold> holds, CancellationToken cancel);
 
     /// <summary>Locks the holds in job-id order; jobs without a hold are absent.</summary>
     Task<IReadOnlyDictionary<JobId, Hold>> LockAsync(IReadOnlyCollection<JobId> jobs, CancellationToken cancel);

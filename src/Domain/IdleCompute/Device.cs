@@ -117,16 +117,6 @@ public sealed class Device
         LastSeenAt = now;
     }
 
-    /// <summary>A heartbeat of the contract: sensors only.</summary>
-    public void Heartbeat(double? battery, bool? charging, DateTimeOffset now)
-    {
-        BatteryPercent = battery ?? BatteryPercent;
-        Charging = charging ?? Charging;
-        LastSeenAt = now;
-        if (State == DeviceState.Lost)
-            (State, StateReason) = (DeviceState.Eligible, null);
-    }
-
     /// <summary>What the agent says of itself with each poll. Returns whether anything but the time changed.</summary>
     public bool Report(DeviceState state, string? reason, int slots, double? battery, bool? charging, double? temperature, double? otherCpu, DateTimeOffset now)
     {

@@ -60,6 +60,25 @@ namespace FogCompute.Infrastructure.IdleCompute
             return await db.Devices.FromSql($"SELECT * FROM idle_compute.devices WHERE id = ANY ({ids}) AND unregistered_at IS NULL ORDER BY id FOR NO KEY UPDATE").ToListAsync(cancel);
         }
 
+        public async Task<IReadOnlyDictionary<string, AccountId>> LockOwnersAsync(IReadOnlyCollection<string> deviceIds, CancellationToken cancel) =>
+            (await db.QuerySqlAsync("SELECT id, account_id FROM idle_compute.devices WHERE id = ANY ($1) AND unregistered_at IS NULL ORDER BY id FOR NO KEY UPDATE",
+                r => (Id: r.GetString(0), Owner: new AccountId(r.GetGuid(1))), cancel, (object)deviceIds.ToArray())).ToDictionary(x => x.Id, x => x.Owner, StringComparer.Ordinal);
+
+        public async Task<bool> HearAsync(IReadOnlyCollection<SignOfLife> heard, DateTimeOffset now, CancellationToken cancel) =>
+            await db.ScalarSqlAsync<bool>(
+                """
+                WITH given AS (
+                    SELECT g.id, g.battery, g.charging, d.state = 'Lost' AS lost, d.last_seen_at < $4 - greatest($5, d.offline_grace_seconds) * interval '1 second' AS silent
+                    FROM unnest($1::text[], $2::float8[], $3::bool[]) AS g (id, battery, charging) JOIN idle_compute.devices d ON d.id = g.id),
+                written AS (
+                    UPDATE idle_compute.devices d SET
+                        battery_percent = coalesce(g.battery, d.battery_percent), charging = coalesce(g.charging, d.charging), last_seen_at = greatest(d.last_seen_at, $4),
+                        state = CASE WHEN g.lost THEN 'Eligible' ELSE d.state END, state_reason = CASE WHEN g.lost THEN NULL ELSE d.state_reason END
+                    FROM given g WHERE d.id = g.id)
+                SELECT coalesce(bool_or(lost OR silent), false) FROM given
+                """, cancel,
+                heard.Select(h => h.DeviceId).ToArray(), heard.Select(h => h.Battery).ToArray(), heard.Select(h => h.Charging).ToArray(), now, options.Silence.TotalSeconds);
+
         public async Task ReserveIdAsync(string deviceId, CancellationToken cancel) =>
             await db.ExecuteSqlAsync("SELECT pg_advisory_xact_lock(hashtextextended('device:' || $1, 0))", cancel, deviceId);
 

@@ -55,6 +55,10 @@ internal sealed class IdempotencyStore(FogDbContext db, TimeProvider time) : IId
             throw new InvalidOperationException($"The idempotency key of {reservation.Command} was not reserved in this transaction.");
     }
 
+    public Task ReleaseAsync(IdempotencyReservation reservation, CancellationToken cancel) => db.ExecuteSqlAsync(
+        "DELETE FROM platform.idempotency_keys WHERE account_id = $1 AND command = $2 AND key = $3 AND answer IS NULL",
+        cancel, reservation.Account.Value, reservation.Command, reservation.Key);
+
     public Task<int> ForgetAsync(DateTimeOffset before, int atMost, CancellationToken cancel) => db.ExecuteSqlAsync(
         """
         DELETE FROM platform.idempotency_keys k USING

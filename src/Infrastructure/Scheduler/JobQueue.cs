@@ -21,15 +21,19 @@ internal sealed class JobQueue(FogDbContext db, SchedulerOptions options) : IJob
     /// <summary>Writing more tasks of a job ($1) and ending it exclude each other; taken before any row is locked.</summary>
     private const string WritingLock = "hashtextextended($1::uuid::text, 7236)";
 
-    public async Task CreateTasksAsync(JobId job, DateTimeOffset now, CancellationToken cancel)
+    public async Task CreateAsync(IReadOnlyCollection<Job> jobs, DateTimeOffset now, CancellationToken cancel)
     {
-        // The job row must be there before its tasks name it.
-        await db.SaveChangesAsync(cancel);
-        var written = await db.Jobs.FindAsync([job], cancel) ?? throw new InvalidOperationException($"Job {job} is not there.");
-        var ready = written.DependenciesLeft == 0;
+        if (jobs.Count == 0)
+            return;
+        await db.CopyAsync(jobs, cancel);
         await db.ExecuteSqlAsync(
-            $"INSERT INTO scheduler.tasks ({NewTask}) SELECT $1, i, $3, $4, 0, 0, 0, 0, false, $5, 0 FROM generate_series(0, $2 - 1) AS i",
-            cancel, job.Value, written.Materialised, (ready ? TaskState.Ready : TaskState.Pending).ToString(), (short)(ready ? written.Terms.Replicas : 0), now);
+            $"""
+            INSERT INTO scheduler.tasks ({NewTask})
+            SELECT j.id, i, j.state, j.open_slots, 0, 0, 0, 0, false, $5, 0
+            FROM unnest($1::uuid[], $2::int[], $3::text[], $4::smallint[]) AS j (id, tasks, state, open_slots), generate_series(0, j.tasks - 1) AS i
+            """, cancel,
+            jobs.Select(j => j.Id.Value).ToArray(), jobs.Select(j => j.Materialised).ToArray(), jobs.Select(j => (j.DependenciesLeft == 0 ? TaskState.Ready : TaskState.Pending).ToString()).ToArray(),
+            jobs.Select(j => (short)(j.DependenciesLeft == 0 ? j.Terms.Replicas : 0)).ToArray(), now);
     }
 
     public async Task<(int Written, bool More)> WriteNextTasksAsync(int lowWater, DateTimeOffset now, CancellationToken cancel)

@@ -11,7 +11,21 @@ namespace FogCompute.Infrastructure.Scheduler;
 /// <summary>Registered devices with what is leased on each, summed over live attempts (a partial index holds just these).</summary>
 internal sealed class PlacementPool(FogDbContext db, PresenceProfiles presence, SchedulerOptions options) : IPlacementPool
 {
-    public async Task<IReadOnlyList<PlacementDevice>> DevicesAsync(DateTimeOffset now, CancellationToken cancel)
+    /// <summary>$1 is now, $2 the seconds of silence after which a device does not count as there. In step with <see cref="PlacementDevice.Unavailable"/> below.</summary>
+    private const string Available =
+        "d.unregistered_at IS NULL AND d.state IN ('Eligible', 'Contributing') AND d.last_poll_at IS NOT NULL AND d.last_seen_at >= $1 - greatest($2, d.offline_grace_seconds) * interval '1 second'";
+
+    public Task<IReadOnlyList<PlacementDevice>> DevicesAsync(DateTimeOffset now, CancellationToken cancel) => ReadAsync("d.unregistered_at IS NULL", now, cancel);
+
+    public Task<IReadOnlyList<PlacementDevice>> AvailableAsync(DateTimeOffset now, CancellationToken cancel) => ReadAsync(Available, now, cancel, now, options.Silence.TotalSeconds);
+
+    public Task<bool> HasRoomAsync(DateTimeOffset now, CancellationToken cancel) => db.ScalarSqlAsync<bool>(
+        $"""
+        SELECT EXISTS (SELECT FROM idle_compute.devices d
+            WHERE {Available} AND d.slots > (SELECT count(*) FROM scheduler.attempts a WHERE a.device_id = d.id AND a.state IN {QueueOrder.Live}))
+        """, cancel, now, options.Silence.TotalSeconds);
+
+    private async Task<IReadOnlyList<PlacementDevice>> ReadAsync(string which, DateTimeOffset now, CancellationToken cancel, params object[] values)
     {
         var profiles = await presence.ReadAsync(db, cancel);
         return await db.QuerySqlAsync(
@@ -25,7 +39,7 @@ internal sealed class PlacementPool(FogDbContext db, PresenceProfiles presence, 
                 FROM scheduler.attempts a JOIN scheduler.jobs j ON j.id = a.job_id
                 WHERE a.state IN {QueueOrder.Live} GROUP BY a.device_id
             ) l ON l.device_id = d.id
-            WHERE d.unregistered_at IS NULL
+            WHERE {which}
             ORDER BY d.id
             """,
             r =>
@@ -49,7 +63,7 @@ internal sealed class PlacementPool(FogDbContext db, PresenceProfiles presence, 
                     Presence = profiles.GetValueOrDefault(r.GetString(0), AvailabilityProfile.Unknown),
                 };
             },
-            cancel);
+            cancel, values);
     }
 
     private static TimeSpan Max(TimeSpan a, TimeSpan b) => a > b ? a : b;

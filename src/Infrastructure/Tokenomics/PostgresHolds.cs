@@ -9,14 +9,15 @@ namespace FogCompute.Infrastructure.Tokenomics;
 
 internal sealed class PostgresHolds(FogDbContext db) : IHolds
 {
-    public async Task<bool> AddAsync(Hold hold, CancellationToken cancel) =>
-        await db.ExecuteSqlAsync(
+    public async Task<IReadOnlySet<JobId>> AddAsync(IReadOnlyCollection<Hold> holds, CancellationToken cancel) => holds.Count == 0 ? new HashSet<JobId>() :
+        (await db.QuerySqlAsync(
             """
             INSERT INTO tokenomics.holds (job_id, owner, amount, remaining, state, opened_at, expires_at)
-            SELECT $1, id, $3, $4, $5, $6, $7 FROM tokenomics.owners WHERE id = $2
-            ON CONFLICT (job_id) DO NOTHING
-            """, cancel, hold.Job.Value, hold.Owner.Value, hold.Amount, hold.Remaining, hold.State.ToString(), hold.OpenedAt.ToUniversalTime(),
-            hold.ExpiresAt.ToUniversalTime()) == 1;
+            SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::text[], $6::timestamptz[], $7::timestamptz[])
+            ON CONFLICT (job_id) DO NOTHING RETURNING job_id
+            """, r => new JobId(r.GetGuid(0)), cancel,
+            holds.Select(h => h.Job.Value).ToArray(), holds.Select(h => h.Owner.Value).ToArray(), holds.Select(h => h.Amount).ToArray(), holds.Select(h => h.Remaining).ToArray(),
+            holds.Select(h => h.State.ToString()).ToArray(), holds.Select(h => h.OpenedAt.ToUniversalTime()).ToArray(), holds.Select(h => h.ExpiresAt.ToUniversalTime()).ToArray())).ToHashSet();
 
     public async Task<IReadOnlyDictionary<JobId, Hold>> LockAsync(IReadOnlyCollection<JobId> jobs, CancellationToken cancel) =>
         (await db.QuerySqlAsync(

@@ -7,7 +7,7 @@ namespace FogCompute.Api.ContractTests.Http;
 internal sealed record Operation(string Id, HttpMethod Method, string Path, JsonElement Facts)
 {
     public bool IsPublic => Facts.GetProperty("description").GetString()!.StartsWith("Needs no identity", StringComparison.Ordinal);
-    public string Permission => Facts.GetProperty("description").GetString()!.Split('`')[1];
+    public string Permission => IsPublic ? Permissions.Public : Facts.GetProperty("description").GetString()!.Split('`')[1];
     public JsonElement? Body => Facts.TryGetProperty("requestBody", out var body) ? body.GetProperty("content").EnumerateObject().First().Value : null;
     public string? BodyType => Facts.TryGetProperty("requestBody", out var body) ? body.GetProperty("content").EnumerateObject().First().Name : null;
     public JsonElement? JsonBody => Facts.TryGetProperty("requestBody", out var body) && body.GetProperty("content").TryGetProperty("application/json", out var json) ? json : null;

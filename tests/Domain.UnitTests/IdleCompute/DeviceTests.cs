@@ -52,33 +52,6 @@ public sealed class DeviceTests
     }
 
     [Test]
-    public void A_sign_of_life_brings_a_lost_device_back()
-    {
-        var device = Register();
-        device.Lose("silent");
-        Assert.That((device.State, device.StateReason), Is.EqualTo((DeviceState.Lost, "silent")));
-        device.Heartbeat(null, null, Now.AddMinutes(5));
-        Assert.That((device.State, device.StateReason, device.LastSeenAt), Is.EqualTo((DeviceState.Eligible, (string?)null, Now.AddMinutes(5))));
-    }
-
-    [Test]
-    public void A_heartbeat_without_figures_keeps_the_last_ones()
-    {
-        var device = Register();
-        device.Heartbeat(42, null, Now.AddSeconds(1));
-        Assert.That((device.BatteryPercent, device.Charging), Is.EqualTo(((double?)42, (bool?)true)));
-    }
-
-    [Test]
-    public void A_heartbeat_does_not_overrule_the_owners_policy()
-    {
-        var device = Register();
-        device.Report(DeviceState.Ineligible, "on_battery", 4, 50, false, null, null, Now);
-        device.Heartbeat(55, true, Now.AddSeconds(1));
-        Assert.That((device.State, device.StateReason), Is.EqualTo((DeviceState.Ineligible, "on_battery")));
-    }
-
-    [Test]
     public void A_poll_is_news_only_when_more_than_the_time_changed()
     {
         var device = Register();

@@ -48,6 +48,7 @@ internal sealed class QueueWorld : IAsyncDisposable
             time);
     }
 
+    public string ConnectionString => _database.ConnectionString;
     public TimeProvider Time { get; }
     public DateTimeOffset Now => Time.GetUtcNow();
 
@@ -148,7 +149,7 @@ internal sealed class QueueWorld : IAsyncDisposable
         return await scope.ServiceProvider.GetRequiredService<IDispatcher>().SendAsync(query);
     }
 
-    private async Task<T> SendAsAsync<T>(ICommand<T> command, Caller caller)
+    public async Task<T> SendAsAsync<T>(ICommand<T> command, Caller caller)
     {
         await using var scope = _services.CreateAsyncScope();
         scope.ServiceProvider.GetRequiredService<CallerContext>().Caller = caller;

@@ -4,6 +4,7 @@ using FogCompute.Application.Common.Messaging;
 using FogCompute.Application.Identity.Events;
 using FogCompute.Application.Scheduler.Events;
 using FogCompute.Application.Tokenomics;
+using FogCompute.Application.Tokenomics.Contracts;
 using FogCompute.Application.Tokenomics.Governance;
 using FogCompute.Domain.Common;
 using FogCompute.Domain.Identity;
@@ -304,7 +305,7 @@ public sealed class LedgerPropertyTests
     private static async Task AdmitAsync(IServiceProvider services, Job job, long amount, DateTimeOffset at)
     {
         await services.GetRequiredService<FogDbContext>().ExecuteSqlAsync("INSERT INTO scheduler.jobs (id, state) VALUES ($1, 'Admitted') ON CONFLICT (id) DO NOTHING", CancellationToken.None, job.Id.Value);
-        await services.GetRequiredService<IMediator>().Publish(new JobAdmitted(job.Id, job.Requester, amount, at, at.AddDays(1)));
+        await services.HoldAsync(new AdmittedJob(job.Id, job.Requester, amount, at, at.AddDays(1)));
     }
 
     private static async Task CloseAsync(IServiceProvider services, Job job, DateTimeOffset at)

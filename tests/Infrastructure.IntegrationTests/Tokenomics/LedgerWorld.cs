@@ -4,6 +4,7 @@ using FogCompute.Application.Identity.Events;
 using FogCompute.Application.Scheduler.Contracts;
 using FogCompute.Application.Scheduler.Events;
 using FogCompute.Application.Tokenomics;
+using FogCompute.Application.Tokenomics.Contracts;
 using FogCompute.Domain.Identity;
 using FogCompute.Domain.Scheduler;
 using FogCompute.Domain.Scheduler.Placement;
@@ -46,6 +47,10 @@ internal sealed class LedgerWorld : IAsyncDisposable
     {
         public Task<IReadOnlyList<PlacementDevice>> DevicesAsync(DateTimeOffset now, CancellationToken cancel) =>
             Task.FromResult<IReadOnlyList<PlacementDevice>>([Device("taking", null), Device("gone", "silent")]);
+
+        public async Task<IReadOnlyList<PlacementDevice>> AvailableAsync(DateTimeOffset now, CancellationToken cancel) => [.. (await DevicesAsync(now, cancel)).Where(d => d.Unavailable is null)];
+
+        public Task<bool> HasRoomAsync(DateTimeOffset now, CancellationToken cancel) => Task.FromResult(true);
 
         private static PlacementDevice Device(string id, string? unavailable) => new()
         {
@@ -133,7 +138,7 @@ internal sealed class LedgerWorld : IAsyncDisposable
     {
         await services.GetRequiredService<FogDbContext>().ExecuteSqlAsync(
             "INSERT INTO scheduler.jobs (id, state) VALUES ($1, 'Admitted') ON CONFLICT (id) DO NOTHING", CancellationToken.None, job.Value);
-        await services.GetRequiredService<IMediator>().Publish(new JobAdmitted(job, requester, holdMicro, Now, Now + TimeSpan.FromDays(7)));
+        await services.HoldAsync(new AdmittedJob(job, requester, holdMicro, Now, Now + TimeSpan.FromDays(7)));
         return 0;
     });
 
@@ -197,5 +202,15 @@ internal sealed class LedgerWorld : IAsyncDisposable
         await _services.DisposeAsync();
         await _database.DisposeAsync();
         Directory.Delete(_home, recursive: true);
+    }
+}
+
+internal static class Funds
+{
+    /// <summary>One hold; a refusal is thrown.</summary>
+    public static async Task HoldAsync(this IServiceProvider services, AdmittedJob job)
+    {
+        if ((await services.GetRequiredService<IJobFunds>().HoldAsync([job], CancellationToken.None)).TryGetValue(job.Job, out var refusal))
+            throw refusal;
     }
 }

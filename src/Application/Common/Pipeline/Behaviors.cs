@@ -7,11 +7,12 @@ using FogCompute.Application.Common.Telemetry;
 using FogCompute.Domain.Common;
 using FogCompute.Domain.Identity;
 using MediatR;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace FogCompute.Application.Common.Pipeline;
 
-// Order: tracing ▸ authorization ▸ validation ▸ unit of work ▸ idempotency ▸ audit ▸ handler. Registered in Application/DependencyInjection.cs.
+// Order: tracing ▸ authorization ▸ validation ▸ collapsing ▸ preparation ▸ unit of work ▸ idempotency ▸ audit ▸ handler. Registered in Application/DependencyInjection.cs.
 
 /// <summary>One span, one measurement and one structured log line per use case; never the message itself.</summary>
 internal sealed partial class TracingBehavior<TRequest, TResult>(UseCaseMeter meter, ILogger<TracingBehavior<TRequest, TResult>> log) : IPipelineBehavior<TRequest, TResult>
@@ -103,16 +104,30 @@ internal sealed class ValidationBehavior<TRequest, TResult>(IEnumerable<IValidat
     }
 }
 
-/// <summary>One transaction per command: handler, events of other modules, save, commit, then signals.</summary>
-internal sealed class UnitOfWorkBehavior<TRequest, TResult>(IUnitOfWork unitOfWork, TransactionScope scope) : IPipelineBehavior<TRequest, TResult>
+/// <summary>What a command does before its transaction begins.</summary>
+internal sealed class PreparationBehavior<TRequest, TResult>(IEnumerable<IPreparation<TRequest>> preparations) : IPipelineBehavior<TRequest, TResult>
     where TRequest : notnull
 {
-    private static readonly bool IsCommand = typeof(ICommand<TResult>).IsAssignableFrom(typeof(TRequest));
-
     public async Task<TResult> Handle(TRequest request, CancellationToken cancellationToken, RequestHandlerDelegate<TResult> next)
     {
-        if (!IsCommand)
-            return await next();
+        foreach (var preparation in preparations)
+            await preparation.PrepareAsync(request, cancellationToken);
+        return await next();
+    }
+}
+
+/// <summary>One transaction per command: handler, events of other modules, save, commit, then signals.</summary>
+/// <param name="services">Asked only when there is something to do: a query, or a command that joins a group, needs no transaction here and no context for it.</param>
+internal sealed class UnitOfWorkBehavior<TRequest, TResult>(IServiceProvider services) : IPipelineBehavior<TRequest, TResult>
+    where TRequest : notnull
+{
+    private static readonly bool IsAlone = typeof(ICommand<TResult>).IsAssignableFrom(typeof(TRequest)) && !typeof(IGroupedCommand<TResult>).IsAssignableFrom(typeof(TRequest));
+
+    public Task<TResult> Handle(TRequest request, CancellationToken cancellationToken, RequestHandlerDelegate<TResult> next) =>
+        IsAlone ? RunAsync(services.GetRequiredService<IUnitOfWork>(), services.GetRequiredService<TransactionScope>(), next, cancellationToken) : next();
+
+    private static async Task<TResult> RunAsync(IUnitOfWork unitOfWork, TransactionScope scope, RequestHandlerDelegate<TResult> next, CancellationToken cancellationToken)
+    {
         var result = await unitOfWork.RunAsync(
             _ =>
             {
@@ -127,13 +142,15 @@ internal sealed class UnitOfWorkBehavior<TRequest, TResult>(IUnitOfWork unitOfWo
 }
 
 /// <summary>Remembers the answer of a command under the caller's key, in the command's own transaction: a failed command records nothing.</summary>
-internal sealed class IdempotencyBehavior<TRequest, TResult>(IIdempotencyStore store, CallerContext context) : IPipelineBehavior<TRequest, TResult>
+internal sealed class IdempotencyBehavior<TRequest, TResult>(IServiceProvider services, CallerContext context) : IPipelineBehavior<TRequest, TResult>
     where TRequest : notnull
 {
-    public async Task<TResult> Handle(TRequest request, CancellationToken cancellationToken, RequestHandlerDelegate<TResult> next)
+    public Task<TResult> Handle(TRequest request, CancellationToken cancellationToken, RequestHandlerDelegate<TResult> next) =>
+        request is IIdempotentCommand { IdempotencyKey: { } key } and not IGroupedCommand<TResult> ? OnceAsync(request, key, next, cancellationToken) : next();
+
+    private async Task<TResult> OnceAsync(TRequest request, string key, RequestHandlerDelegate<TResult> next, CancellationToken cancellationToken)
     {
-        if (request is not IIdempotentCommand { IdempotencyKey: { } key })
-            return await next();
+        var store = services.GetRequiredService<IIdempotencyStore>();
         var reservation = new IdempotencyReservation(context.Caller.Account, typeof(TRequest).Name, key, IdempotencyFingerprint.Of(request));
         if (await store.ReserveAsync<TResult>(reservation, cancellationToken) is { Found: true } earlier)
             return earlier.Answer!;

@@ -17,6 +17,9 @@ public interface IIdempotencyStore
     Task<EarlierAnswer<T>> ReserveAsync<T>(IdempotencyReservation reservation, CancellationToken cancel);
 
     Task RememberAsync<T>(IdempotencyReservation reservation, T answer, CancellationToken cancel);
+
+    /// <summary>Gives back a key that was taken in this transaction for a command that was then refused.</summary>
+    Task ReleaseAsync(IdempotencyReservation reservation, CancellationToken cancel);
 }
 
 public static class IdempotencyErrors

@@ -31,6 +31,12 @@ public interface IDeviceDirectory
     /// <summary>Locks devices in id order and tracks them.</summary>
     Task<IReadOnlyList<Device>> LockAsync(IReadOnlyCollection<string> deviceIds, CancellationToken cancel);
 
+    /// <summary>Locks devices in id order; who owns each that is registered.</summary>
+    Task<IReadOnlyDictionary<string, AccountId>> LockOwnersAsync(IReadOnlyCollection<string> deviceIds, CancellationToken cancel);
+
+    /// <summary>Notes signs of life of locked devices, each once. A lost device is eligible again. Returns whether one of them had been lost or silent, so that placement may count on it anew.</summary>
+    Task<bool> HearAsync(IReadOnlyCollection<SignOfLife> heard, DateTimeOffset now, CancellationToken cancel);
+
     /// <summary>Serialises registrations of one id for this transaction, also of ids that do not exist yet.</summary>
     Task ReserveIdAsync(string deviceId, CancellationToken cancel);
 
@@ -40,6 +46,10 @@ public interface IDeviceDirectory
     /// <summary>Devices not seen for their silence limit that are not yet lost, locked (skipping what others hold) and tracked.</summary>
     Task<IReadOnlyList<Device>> ClaimSilentAsync(DateTimeOffset now, TimeSpan silence, CancellationToken cancel);
 }
+
+/// <param name="Battery">Percent; null: as it was.</param>
+/// <param name="Charging">Null: as it was.</param>
+public readonly record struct SignOfLife(string DeviceId, double? Battery, bool? Charging);
 
 /// <param name="BenchmarkScore">Operations per second of the reference kernel on one core; null: not measured.</param>
 public readonly record struct DeviceProvider(AccountId Owner, double? BenchmarkScore);

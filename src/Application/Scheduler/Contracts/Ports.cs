@@ -30,8 +30,8 @@ public sealed class JobDependency
 /// </summary>
 public interface IJobQueue
 {
-    /// <summary>Writes the first tasks of a job that was just submitted, in one statement: <see cref="Job.Materialised"/> of them.</summary>
-    Task CreateTasksAsync(JobId job, DateTimeOffset now, CancellationToken cancel);
+    /// <summary>Writes jobs that were just submitted, and the first tasks of each: <see cref="Job.Materialised"/> of them. One statement for all jobs and one for all tasks.</summary>
+    Task CreateAsync(IReadOnlyCollection<Job> jobs, DateTimeOffset now, CancellationToken cancel);
 
     /// <summary>
     /// Writes the next <see cref="Job.Chunk"/> tasks of one job that has tasks without a row and fewer than <paramref name="lowWater"/> open ones, and
@@ -131,6 +131,12 @@ public interface ILeaseDesk
 public interface IPlacementPool
 {
     Task<IReadOnlyList<PlacementDevice>> DevicesAsync(DateTimeOffset now, CancellationToken cancel);
+
+    /// <summary>Of these only the devices that take leases now, busy or not.</summary>
+    Task<IReadOnlyList<PlacementDevice>> AvailableAsync(DateTimeOffset now, CancellationToken cancel);
+
+    /// <summary>Whether any device takes leases and has a slot left. Cheap.</summary>
+    Task<bool> HasRoomAsync(DateTimeOffset now, CancellationToken cancel);
 }
 
 /// <summary>Records of placement passes that searched a front.</summary>

@@ -4,13 +4,6 @@ using FogCompute.Domain.Scheduler;
 
 namespace FogCompute.Application.Scheduler.Events;
 
-/// <summary>A job was validated and quoted; its funds must be held now or the submit fails. Amounts in micro-credits.</summary>
-/// <param name="EndsBy">When the job has ended at the latest; the hold expires with it.</param>
-public sealed record JobAdmitted(JobId Job, AccountId Requester, long HoldMicro, DateTimeOffset At, DateTimeOffset EndsBy) : IDomainEvent;
-
-/// <summary>A job's funds are held, so its tasks may be written. Raised after <see cref="JobAdmitted"/>, so that a refusal writes none.</summary>
-public sealed record JobFunded(JobId Job, DateTimeOffset At) : IDomainEvent;
-
 /// <summary>Tasks whose results were accepted in this transaction; each is settled in it.</summary>
 public sealed record TasksAccepted(IReadOnlyList<AcceptedTask> Tasks, DateTimeOffset At) : IDomainEvent
 {
