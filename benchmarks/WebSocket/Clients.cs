@@ -21,6 +21,7 @@ internal sealed class Clients(int port, string path, int count, bool signalR)
 {
     private const int BufferBytes = 1024;
     private const int AtOnce = 64;
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(2);
 
     private readonly List<Listener> _listeners = new(count);
     private volatile bool _measuring;
@@ -54,16 +55,19 @@ internal sealed class Clients(int port, string path, int count, bool signalR)
         Console.WriteLine("ready");
         Console.ReadLine();
         _measuring = true;
+        var from = TimeProvider.System.GetUtcNow().UtcTicks;
         await Task.Delay(TimeSpan.FromSeconds(seconds));
+        var to = TimeProvider.System.GetUtcNow().UtcTicks;
+        // What was sent in time may arrive late: that is what is measured.
+        await Task.Delay(Grace);
         _measuring = false;
-        Console.WriteLine(JsonSerializer.Serialize(Sum(failed)));
+        Console.WriteLine(JsonSerializer.Serialize(Sum(failed, from, to)));
     }
 
-    private Delivery Sum(int failed)
+    /// <param name="from">Frames of an earlier time may have come to some before anybody took note.</param>
+    private Delivery Sum(int failed, long from, long to)
     {
-        var received = _listeners.SelectMany(l => l.Received).GroupBy(r => r.Stamp).OrderBy(g => g.Key).ToList();
-        // The first and the last may have begun before, or not have ended.
-        var beats = received.Count > 2 ? received.GetRange(1, received.Count - 2) : [];
+        var beats = _listeners.SelectMany(l => l.Received).Where(r => r.Stamp > from && r.Stamp < to).GroupBy(r => r.Stamp).OrderBy(g => g.Key).ToList();
         var firsts = beats.Select(b => b.Min(r => r.At)).ToArray();
         var fromBeat = beats.SelectMany((b, i) => b.Select(r => (r.At - firsts[i]) / 10_000.0)).Order().ToArray();
         var fromStamp = beats.SelectMany(b => b.Select(r => (r.At - r.Stamp) / 10_000.0)).Order().ToArray();

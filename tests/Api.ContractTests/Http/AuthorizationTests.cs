@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using FogCompute.Api.ContractTests.Identity;
 using FogCompute.Api.ContractTests.Tokenomics;
 using FogCompute.Api.Http;
 using FogCompute.Application.Common.Security;
@@ -26,7 +27,7 @@ public sealed class AuthorizationTests
     /// <param name="Id">Key of the world for each parameter of the path.</param>
     /// <param name="Query">With <c>{key}</c> of the world in it.</param>
     /// <param name="Body">The same; null: the operation's example, if it has one.</param>
-    private sealed record Attempt(string? Id, string Query, string? Body, string Code, bool AsDevice = false);
+    private sealed record Attempt(string? Id, string Query, string? Body, string Code, bool AsDevice = false, bool AsPerson = false);
 
     private static Row Path(string id, string code) => new([new(id, "", null, code)]);
 
@@ -52,6 +53,27 @@ public sealed class AuthorizationTests
         ["GetArtifact"] = Path("sha256", "artifacts.not_found").And(Query("?attempt={guid}", "artifacts.not_found", "sha256")),
         ["HeadArtifact"] = Path("sha256", ""),
         ["UploadArtifact"] = Shared("who has the bytes may upload them; the hash is their name"),
+        ["Logout"] = OwnOnly,
+        ["GetMe"] = OwnOnly,
+        ["ChangePassword"] = OwnOnly,
+        ["EnrolMfa"] = OwnOnly,
+        ["ConfirmMfa"] = OwnOnly,
+        ["DisableMfa"] = OwnOnly,
+        ["ListSessions"] = OwnOnly,
+        ["RevokeOtherSessions"] = OwnOnly,
+        ["RevokeSession"] = new([new("session", "", null, "identity.session_not_found", AsPerson: true)]),
+        ["ListUsers"] = Shared("who manages users manages all"),
+        ["SetUserRoles"] = Shared("who manages users manages all"),
+        ["SetUserActive"] = Shared("who manages users manages all"),
+        ["ListRecurringJobs"] = Shared("operators run the pool"),
+        ["ListRecurringRuns"] = Shared("operators run the pool"),
+        ["TriggerRecurringJob"] = Shared("operators run the pool"),
+        ["PauseRecurringJob"] = Shared("operators run the pool"),
+        ["ResumeRecurringJob"] = Shared("operators run the pool"),
+        ["GetQueues"] = Shared("operators run the pool"),
+        ["ListFailures"] = Shared("operators run the pool"),
+        ["ListTaskRuns"] = Shared("operators run the pool"),
+        ["ListServers"] = Shared("operators run the pool"),
         ["ListAuditEntries"] = Shared("auditors see all"),
         ["ExportAuditLog"] = Shared("auditors see all"),
         ["VerifyAuditLog"] = Shared("auditors see all"),
@@ -121,18 +143,20 @@ public sealed class AuthorizationTests
     private ApiDocument _document = null!;
     private HttpClient _member = null!;
     private HttpClient _device = null!;
+    private HttpClient _person = null!;
     private Dictionary<string, string> _theirs = null!;
     private string _contents = "";
 
     [OneTimeSetUp]
     public async Task SetUp()
     {
-        _server = await ApiServer.StartAsync(["--FOG_RATE_USER=off", "--FOG_RATE_DEVICE=off", "--FOG_RATE_ANONYMOUS=off"]);
+        _server = await ApiServer.StartAsync(["--FOG_RATE_USER=off", "--FOG_RATE_DEVICE=off", "--FOG_RATE_ANONYMOUS=off", "--FOG_RATE_SIGN_IN=off"]);
         _document = await ApiDocument.OfAsync(_server);
         await StakingWorld.WithoutWaitingAsync(_server);
         await GovernanceSeed.ExamplesAsync(_server);
         (_, _member, _) = await _server.NewMemberAsync("mine");
         _device = _server.NewClient((await SendAsync(_member, HttpMethod.Post, "/api/idle-compute/devices", """{"device_id":"my-pc","device_type":"desktop","cpu_cores":8,"memory_mb":16384}"""))["deviceToken"]!.GetValue<string>());
+        _person = (await People.RegisterAsync(_server)).Client;
         _theirs = await PopulateAsync();
         _contents = await ContentsQueryAsync();
     }
@@ -158,6 +182,7 @@ public sealed class AuthorizationTests
             ["quote"] = await MakeAsync("/api/scheduler/quotes", """{"name":"theirs"}""", "quoteId"),
             ["proposal"] = await MakeAsync("/api/tokenomics/proposals", InputTable.Proposal, "proposalId"),
             ["slash"] = (await StakingWorld.SlashAsync(_server, account, account)).ToString(),
+            ["session"] = (await (await (await People.RegisterAsync(_server)).Client.GetAsync("/api/auth/sessions")).JsonAsync()).GetProperty("sessions")[0].GetProperty("id").GetString()!,
             ["sha256"] = sha,
             ["guid"] = "0190f7a0-0000-7000-8000-000000000099",
         };
@@ -179,7 +204,7 @@ public sealed class AuthorizationTests
             """
             SELECT string_agg(format('SELECT %L || '' '' || coalesce(md5(string_agg(t::text, E''\n'' ORDER BY t::text)), '''') FROM %I.%I t', n.nspname || '.' || c.relname, n.nspname, c.relname), ' UNION ALL ')
             FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-            WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT IN ('platform', 'audit')
+            WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT IN ('platform', 'audit', 'quartz')
                 AND n.nspname || '.' || c.relname NOT IN ('tokenomics.blocks', 'tokenomics.block_totals', 'tokenomics.checkpoints', 'tokenomics.reconciliations', 'scheduler.events', 'scheduler.event_positions',
                     'idle_compute.presence', 'scheduler.passes')
             """);
@@ -225,7 +250,7 @@ public sealed class AuthorizationTests
                 using var request = new HttpRequestMessage(operation.Method, path);
                 if (operation.BodyType is { } type)
                     request.Content = new StringContent(Fill(attempt.Body ?? Examples.Bodies[operation.Id]), Encoding.UTF8, new MediaTypeHeaderValue(type));
-                using var answer = await (attempt.AsDevice ? _device : _member).SendAsync(request);
+                using var answer = await (attempt.AsDevice ? _device : attempt.AsPerson ? _person : _member).SendAsync(request);
                 var text = await answer.Content.ReadAsStringAsync();
                 var refused = (int)answer.StatusCode is 403 or 404 || attempt.Code is "idle_compute.device_of_another_owner" or "scheduler.dependency_not_found" or "scheduler.quote_unknown";
                 if (!refused || !(operation.Method == HttpMethod.Head || text.Contains($"\"code\":\"{attempt.Code}\"", StringComparison.Ordinal)))
@@ -285,7 +310,7 @@ public sealed class AuthorizationTests
                 {
                     Content = ApiServer.Json(body.ToJsonString()),
                 };
-                using var answer = await (operation.IsPublic || operation.Permission != Permissions.DeviceAgent ? _server.Client : _device).SendAsync(request);
+                using var answer = await (operation.IsPublic ? _server.Client : operation.Permission switch { Permissions.DeviceAgent => _device, Permissions.Profile => _person, _ => _server.Client }).SendAsync(request);
                 var text = await answer.Content.ReadAsStringAsync();
                 tried++;
                 if ((int)answer.StatusCode != 422 || !JsonDocument.Parse(text).RootElement.FieldsOf().Contains(field))

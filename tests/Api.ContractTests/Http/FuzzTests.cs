@@ -5,6 +5,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using FogCompute.Api.ContractTests.Identity;
 using FogCompute.Api.ContractTests.Tokenomics;
 using FogCompute.Api.Http;
 
@@ -21,7 +22,7 @@ public sealed class FuzzTests
     private ApiServer _server = null!;
 
     [OneTimeSetUp]
-    public async Task SetUp() => _server = await ApiServer.StartAsync(["--FOG_RATE_USER=off", "--FOG_RATE_DEVICE=off", "--FOG_RATE_ANONYMOUS=off"]);
+    public async Task SetUp() => _server = await ApiServer.StartAsync(["--FOG_RATE_USER=off", "--FOG_RATE_DEVICE=off", "--FOG_RATE_ANONYMOUS=off", "--FOG_RATE_SIGN_IN=off"]);
 
     [OneTimeTearDown]
     public async Task TearDown() => await _server.DisposeAsync();
@@ -62,7 +63,7 @@ public sealed class FuzzTests
             ["/api/tokenomics/checkpoints/"] = ["2026-01-31"],
         };
         // The operator most of the time: who may do least gets no further than 403.
-        return (ids, [_server.Client, _server.Client, _server.Client, member, _server.NewClient(agent["deviceToken"]!.GetValue<string>())]);
+        return (ids, [_server.Client, _server.Client, _server.Client, member, _server.NewClient(agent["deviceToken"]!.GetValue<string>()), (await People.RegisterAsync(_server)).Client]);
     }
 
     [Test]

@@ -34,7 +34,7 @@ public readonly record struct EventBounds(long Oldest, long Last)
 }
 
 /// <summary>
-/// The events of jobs and devices. The database writes them in the transaction of the change (see migration 0019); they get their ids once they are
+/// The events of jobs and devices. The database writes them in the transaction of the change (see migration 0021); they get their ids once they are
 /// committed, from one sealer at a time, so that ids become visible in their order.
 /// </summary>
 public interface IEventLog
