@@ -64,33 +64,50 @@ install_postgres() {
     quietly apt install --no-install-recommends postgresql
 }
 
-# What the command needs: a database server for 'demo' and 'up' (not when 'up' is given one by DATABASE_URL), the sandbox wherever jobs run.
+install_redis() {
+    quietly apt install --no-install-recommends redis-server
+    # Debian's package starts a server of the whole system on port 6379; tests start their own.
+    if command -v systemctl >/dev/null 2>&1; then
+        systemctl disable --now redis-server >/dev/null 2>&1 || say "the service redis-server could not be switched off; it listens on port 6379 of the loopback"
+    fi
+}
+
+# What the command needs: a database server for 'demo' and 'up' (not when 'up' is given one by DATABASE_URL), Redis for tests, the sandbox wherever jobs run.
 require_tools() {
     local missing=()
     case $1 in
-        demo | test) has_postgres || missing+=(postgresql) ;;
+        demo) has_postgres || missing+=(postgresql) ;;
+        test)
+            has_postgres || missing+=(postgresql)
+            command -v redis-server >/dev/null 2>&1 || missing+=(redis-server)
+            ;;
         up) [ -n "${DATABASE_URL:-}" ] || has_postgres || missing+=(postgresql) ;;
     esac
     command -v bwrap >/dev/null 2>&1 || missing+=(bubblewrap)
     [ ${#missing[@]} -eq 0 ] && return
     if [ "$(uname -s)" = Linux ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-        say "installing what is missing: ${missing[*]} (apt-get; PostgreSQL without a system cluster)"
+        say "installing what is missing: ${missing[*]} (apt-get; PostgreSQL and Redis without a service of the system)"
         quietly apt update || die "'apt-get update' failed: see above. Check the network and the package sources, then call ./$(basename "$0") again."
         local package
         for package in "${missing[@]}"; do
             if [ "$package" = postgresql ]; then
                 install_postgres || die "PostgreSQL could not be installed: see above."
+            elif [ "$package" = redis-server ]; then
+                install_redis || die "Redis could not be installed: see above."
             else
                 quietly apt install --no-install-recommends "$package" || die "$package could not be installed: see above."
             fi
         done
         say "installed: ${missing[*]}"
     else
-        local how="with your package manager: PostgreSQL 15 or newer (its server binaries), and bubblewrap (Linux only)"
+        local how="with your package manager: PostgreSQL 15 or newer (its server binaries), bubblewrap (Linux only); for tests redis-server 6 or newer"
         command -v apt-get >/dev/null 2>&1 && how="sudo apt-get install ${missing[*]}"
         command -v dnf >/dev/null 2>&1 && how="sudo dnf install ${missing[*]/postgresql/postgresql-server}"
-        command -v brew >/dev/null 2>&1 && how="brew install postgresql@17   (bubblewrap exists on Linux only)"
-        # Without bubblewrap a machine merely does not offer the sandbox; without a database nothing starts.
+        command -v brew >/dev/null 2>&1 && how="brew install postgresql@17 redis   (bubblewrap exists on Linux only)"
+        # Without bubblewrap a machine merely does not offer the sandbox; without a database nothing starts, and tests need Redis.
+        if [[ " ${missing[*]} " == *" redis-server "* ]]; then
+            die "These programs are missing: ${missing[*]}" "Install them: $how"
+        fi
         if [[ " ${missing[*]} " == *" postgresql "* ]]; then
             die "These programs are missing: ${missing[*]}" "Install them: $how" "Or set DATABASE_URL to a PostgreSQL you have (for: fog up)."
         fi

@@ -4,27 +4,35 @@ using FogCompute.Application;
 using FogCompute.Application.Artifacts;
 using FogCompute.Infrastructure;
 using FogCompute.Infrastructure.Artifacts;
+using FogCompute.Infrastructure.Benchmarks;
+using FogCompute.Infrastructure.Caching;
+using FogCompute.Infrastructure.Dashboard;
 using FogCompute.Infrastructure.Health;
 using FogCompute.Infrastructure.Identity;
 using FogCompute.Infrastructure.Persistence;
 using FogCompute.Infrastructure.Persistence.Migrations;
 using FogCompute.Infrastructure.Realtime;
 using FogCompute.Infrastructure.Scheduler;
+using FogCompute.Infrastructure.Telemetry;
 using FogCompute.Infrastructure.Tokenomics;
 using FogCompute.Protocol;
 
 namespace FogCompute.Api;
 
 /// <summary>The control plane: settings, database, modules, HTTP, in this order.</summary>
-public static class Program
+public static partial class Program
 {
     public static async Task<int> Main(string[] args)
     {
-        using var early = LoggerFactory.Create(log => log.AddJsonConsole().SetMinimumLevel(LogLevel.Information));
+        using var early = LoggerFactory.Create(log => log.AddJsonLog().SetMinimumLevel(LogLevel.Information));
         try
         {
+            if (FindVerb(args) is { } verb)
+                return await verb;
             var builder = NewBuilder(args);
-            _ = ServerOptions.Read(builder.Configuration); // A mistyped setting is reported before a database is started for it.
+            // A mistyped setting is reported before a database is started for it.
+            _ = (ServerOptions.Read(builder.Configuration), EdgeSettings.Read(builder.Configuration), RateSettings.Read(builder.Configuration));
+            _ = (TelemetrySettings.Read(builder.Configuration), RedisOptions.From(builder.Configuration));
             await using var database = await DatabaseHost.StartAsync(DatabaseOptions.From(builder.Configuration), early.CreateLogger("FogCompute.Database"));
             await using var app = Build(builder, database);
             StopWithParent(app);
@@ -62,7 +70,10 @@ public static class Program
             .AddTokenomics(server.LedgerKey, ParameterSettings.Read(builder.Configuration))
             .AddRealtimeFigures().AddSingleton<MetricsBeat>().AddHostedService(services => services.GetRequiredService<MetricsBeat>())
             .AddArtifacts(new ArtifactOptions(Path.Combine(server.Home, "artifacts"), server.ArtifactMaxBytes))
-            .AddHealth(server.RedisUrl is not null);
+            .AddDashboard(server.Home).AddBenchmarks()
+            .AddHealth()
+            .AddCaching(RedisOptions.From(builder.Configuration))
+            .AddTelemetry(builder.Configuration);
         builder.Services.AddOpening(services => services.GetRequiredService<MigrationState>().WaitAsync);
         adjust?.Invoke(builder.Services);
         var app = builder.Build();

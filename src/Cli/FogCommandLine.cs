@@ -92,6 +92,7 @@ public static class FogCommandLine
             VoteCommands.Vote(globals),
             VoteCommands.Delegate(globals),
             ParametersCommand.Create(globals),
+            BenchmarkCommand.Create(globals),
             DoctorCommand.Create(globals),
             CompletionCommand.Create(globals),
             CompletionCommand.CreateComplete(globals),

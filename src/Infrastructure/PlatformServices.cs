@@ -1,6 +1,9 @@
 using FogCompute.Application.Common.Messaging;
 using FogCompute.Application.Common.Pipeline;
 using FogCompute.Application.Platform;
+using FogCompute.Application.Common.Security;
+using FogCompute.Infrastructure.Audit;
+using FogCompute.Infrastructure.Caching;
 using FogCompute.Infrastructure.Messaging;
 using FogCompute.Infrastructure.Persistence;
 using FogCompute.Infrastructure.Persistence.Migrations;
@@ -34,6 +37,8 @@ public static class PlatformServices
         services.AddScoped<IIdempotencyStore>(provider => provider.GetRequiredService<IdempotencyStore>());
         services.AddScoped<IIdempotencyKeys>(provider => provider.GetRequiredService<IdempotencyStore>());
 
+        services.AddAudit();
+
         services.AddSingleton<MigrationState>();
         services.AddHostedService<MigrationService>();
 
@@ -43,6 +48,7 @@ public static class PlatformServices
 
         services.AddSingleton<IReadOnlyList<RecurringJob>>(jobs ?? RecurringJobTable.Rows);
         services.AddSingleton<RecurringJobsHealth>();
+        services.AddSingleton<RecurringJobMeter>();
         services.AddSingleton<JobLeadership>();
         services.AddHostedService<RecurringJobRunner>();
         return services;

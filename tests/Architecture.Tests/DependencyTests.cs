@@ -51,7 +51,7 @@ public sealed class DependencyTests
     {
         Assert.That(Rules.ProjectFileReferences(ProjectFile("Application"), "Domain", "Protocol", "MediatR", "FluentValidation", "Microsoft.EntityFrameworkCore", "Microsoft.AspNetCore.App"), Is.Empty);
         Assert.That(Rules.ProjectFileReferences(ProjectFile("Node"), "Protocol", "System.CommandLine"), Is.Empty);
-        Assert.That(Rules.ProjectFileReferences(ProjectFile("Cli"), "Protocol", "System.CommandLine", "Spectre.Console"), Is.Empty);
+        Assert.That(Rules.ProjectFileReferences(ProjectFile("Cli"), "Protocol", "System.CommandLine", "Spectre.Console", "Npgsql"), Is.Empty);
     }
 
     [Test]

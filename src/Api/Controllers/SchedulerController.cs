@@ -62,7 +62,6 @@ public sealed class SchedulerController(IDispatcher dispatcher) : ControllerBase
 
     /// <remarks>With <c>follow=true</c> the answer is <c>text/event-stream</c>: <c>log</c> events with what is new, then one <c>end</c>.</remarks>
     [HttpGet("jobs/{id:guid}/logs")]
-    [LongPoll]
     [ProducesResponseType<JobLogs>(200)]
     public async Task<IActionResult> GetJobLogs(Guid id, [FromQuery] int? task, [FromQuery] bool? follow, [FromServices] JobLogStream stream, CancellationToken cancel)
     {
@@ -83,7 +82,6 @@ public sealed class SchedulerController(IDispatcher dispatcher) : ControllerBase
     public Task<NodeList> ListNodes(CancellationToken cancel) => dispatcher.SendAsync(new ListNodesQuery(), cancel);
 
     [HttpPost("nodes/{id}/poll")]
-    [LongPoll]
     [UseCase(typeof(DeliverLeasesCommand))]
     public Task<LeasePollResponse> DeliverLeases(string id, [FromBody] DeliverLeasesCommand command, [FromServices] LeaseLongPoll poll) =>
         poll.WaitAsync(command with { DeviceId = id }, HttpContext.RequestAborted);

@@ -80,7 +80,7 @@ internal sealed partial class Opening(
 internal sealed class Authentication(RequestDelegate next, ServerOptions server, LocalOperator local, ICredentials credentials)
 {
     /// <summary>A proxy on this machine would make every visitor look like a loopback peer.</summary>
-    private static readonly string[] ProxyHeaders = ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via"];
+    internal static readonly string[] ProxyHeaders = ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via", "X-Original-For", "X-Original-Proto"];
 
     public async Task InvokeAsync(HttpContext http, CallerContext context, CredentialContext credential)
     {

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using FluentValidation;
 using FogCompute.Api.Realtime;
 using FogCompute.Application.Common.Pipeline;
@@ -17,6 +16,8 @@ internal static class HttpServer
     public static void AddHttp(this WebApplicationBuilder builder, ServerOptions server)
     {
         var services = builder.Services;
+        builder.AddHardening(EdgeSettings.Read(builder.Configuration));
+        services.AddRateLimits(RateSettings.Read(builder.Configuration));
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.Listen(server.Address, server.Port);
@@ -27,17 +28,26 @@ internal static class HttpServer
             kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);
             kestrel.Limits.KeepAliveTimeout = TimeSpan.FromMinutes(2);
         });
-        builder.Logging.ClearProviders().AddJsonConsole(json => json.JsonWriterOptions = new JsonWriterOptions { Indented = false })
+        builder.Logging.ClearProviders().AddJsonLog()
             .AddFilter("Microsoft", LogLevel.Warning).AddFilter("Npgsql", LogLevel.Warning).AddFilter("System.Net.Http", LogLevel.Warning);
         // Messages of validators name fields as the caller wrote them.
         ValidatorOptions.Global.DisplayNameResolver = (_, member, _) => member is null ? null : WireNames.Of(member.Name);
-        services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(10));
+        services.Configure<HostOptions>(host =>
+        {
+            host.ShutdownTimeout = server.Drain + Draining.Limit;
+            // A request that takes its time must not use up the time of the recurring commands.
+            host.ServicesStopConcurrently = true;
+        });
+        services.AddSingleton<Draining>();
+        services.AddHostedService(provider => provider.GetRequiredService<Draining>());
         services.AddSingleton(server);
+        services.AddSingleton(TelemetrySettings.Read(builder.Configuration));
+        services.AddSingleton<MetricsListeners>();
         services.AddSingleton<LocalOperator>();
         services.AddExceptionHandler<Problems>();
         services.AddCors(cors => cors.AddDefaultPolicy(policy => policy
             .WithOrigins([.. server.CorsOrigins]).AllowAnyHeader().AllowAnyMethod().AllowCredentials()
-            .WithExposedHeaders("Location", "Retry-After", "Upload-Offset", "ETag", "Content-Range", "Content-Disposition")
+            .WithExposedHeaders("Location", "Retry-After", "Upload-Offset", "ETag", "Content-Range", "Content-Disposition", "RateLimit", "RateLimit-Policy")
             .SetPreflightMaxAge(TimeSpan.FromMinutes(10))));
         services.AddControllers(mvc =>
         {
@@ -57,26 +67,41 @@ internal static class HttpServer
 
     public static void UseHttp(this WebApplication app)
     {
+        app.UseMiddleware<TelemetryRequests>();
+        app.UseSafeHeaders();
+        var draining = app.Services.GetRequiredService<Draining>();
+        Func<object, Task> atStart = state =>
+        {
+            var http = (HttpContext)state;
+            // The next request of this client then opens a connection, to where somebody listens.
+            if (draining.IsStopping && HttpProtocol.IsHttp11(http.Request.Protocol) && http.Response.StatusCode != StatusCodes.Status101SwitchingProtocols)
+                http.Response.Headers.Connection = "close";
+            return Task.CompletedTask;
+        };
         app.Use((http, next) =>
         {
-            http.Response.OnStarting(static state =>
-            {
-                ((HttpContext)state).Response.Headers.XContentTypeOptions = "nosniff";
-                return Task.CompletedTask;
-            }, http);
+            http.Response.OnStarting(atStart, http);
             return next(http);
         });
         app.UseCors();
+        app.Use(draining.InvokeAsync);
         app.UseExceptionHandler(_ => { });
         app.UseStatusCodePages(Problems.DescribeAsync);
+        app.UseHostFilter();
         app.UseRouting();
+        app.UseMiddleware<BadTokens>();
         app.UseMiddleware<Authentication>();
+        app.UseRateLimiter();
         app.UseWebSockets();
+        app.UseWebSocketLimit();
         app.UseApiReference();
         app.MapControllers();
         app.MapMetricsSocket();
+        app.MapTelemetryPage();
         app.MapOpenApiDocument();
 
+        // Its gauge is there from the start, not from the first listener on.
+        _ = app.Services.GetRequiredService<MetricsListeners>();
         var readiness = app.Services.GetRequiredService<Readiness>();
         app.Lifetime.ApplicationStopping.Register(readiness.Stopping);
     }

@@ -67,13 +67,6 @@ internal static class OpenApiSetup
 
     public static void UseApiReference(this WebApplication app)
     {
-        app.Use((http, next) =>
-        {
-            // The reference pages work without any other host, and must not talk to one.
-            if (http.Request.Path.StartsWithSegments("/docs", StringComparison.Ordinal) || http.Request.Path.StartsWithSegments("/redoc", StringComparison.Ordinal))
-                http.Response.Headers.ContentSecurityPolicy = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; worker-src 'self' blob:; frame-ancestors 'none'";
-            return next(http);
-        });
         app.UseSwaggerUI(ui =>
         {
             ui.RoutePrefix = "docs";

@@ -27,11 +27,11 @@ public sealed record ServerOptions
     /// <summary><c>FOG_LEDGER_KEY</c>, default ledger-key.pem in <see cref="Home"/>: file of the key that signs the ledger's checkpoints.</summary>
     public required string LedgerKey { get; init; }
 
-    /// <summary><c>REDIS_URL</c>; null when not set.</summary>
-    public required string? RedisUrl { get; init; }
-
     /// <summary><c>FOG_ARTIFACT_MAX_BYTES</c>: largest artifact, bytes, 1 to 1 TiB; default 1 GiB.</summary>
     public required long ArtifactMaxBytes { get; init; }
+
+    /// <summary><c>FOG_DRAIN_SECONDS</c>, 0 to 300, default 0: how long requests are still served after SIGTERM while <c>/readyz</c> answers 503 already.</summary>
+    public required TimeSpan Drain { get; init; }
 
     public bool IsLoopback => IPAddress.IsLoopback(Address);
 
@@ -60,10 +60,14 @@ public sealed record ServerOptions
         if (!long.TryParse(sizeText, NumberStyles.None, CultureInfo.InvariantCulture, out var size) || size is < 1 or > 1L << 40)
             throw new ConfigurationException($"FOG_ARTIFACT_MAX_BYTES is '{sizeText}'; allowed is a whole number of bytes from 1 to {1L << 40}.");
 
+        var drainText = Text(settings, "FOG_DRAIN_SECONDS") ?? "0";
+        if (!double.TryParse(drainText, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var drain) || drain is not (>= 0 and <= 300))
+            throw new ConfigurationException($"FOG_DRAIN_SECONDS is '{drainText}'; allowed is a number of seconds from 0 to 300.");
+
         return new ServerOptions
         {
             Host = host, Address = address, Port = port, CorsOrigins = origins, Home = Path.GetFullPath(home),
-            LedgerKey = Path.GetFullPath(Text(settings, "FOG_LEDGER_KEY") ?? Path.Combine(home, "ledger-key.pem")), RedisUrl = Text(settings, "REDIS_URL"), ArtifactMaxBytes = size,
+            LedgerKey = Path.GetFullPath(Text(settings, "FOG_LEDGER_KEY") ?? Path.Combine(home, "ledger-key.pem")), ArtifactMaxBytes = size, Drain = TimeSpan.FromSeconds(drain),
         };
     }
 

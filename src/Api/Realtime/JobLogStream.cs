@@ -6,8 +6,11 @@ using FogCompute.Protocol;
 
 namespace FogCompute.Api.Realtime;
 
-/// <summary>Follows the logs of a job as server-sent events: <c>log</c> with what is new of a task, <c>end</c> with the job's last status.</summary>
-public sealed class JobLogStream(IServiceScopeFactory scopes, ISignals signals, CallerContext context, TimeProvider time)
+/// <summary>
+/// Follows the logs of a job as server-sent events: <c>log</c> with what is new of a task, <c>end</c> with the job's last status. A control plane that stops
+/// ends the stream without <c>end</c>, after a <c>retry</c> that says when to connect again.
+/// </summary>
+public sealed class JobLogStream(IServiceScopeFactory scopes, ISignals signals, CallerContext context, IHostApplicationLifetime lifetime, TimeProvider time)
 {
     /// <summary>Longest silence on the wire: a comment line then keeps proxies and followers sure that the stream lives.</summary>
     private static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(10);
@@ -16,6 +19,7 @@ public sealed class JobLogStream(IServiceScopeFactory scopes, ISignals signals, 
     {
         var seen = new Dictionary<int, (Guid Attempt, long Bytes)>();
         var opened = false;
+        using var ends = CancellationTokenSource.CreateLinkedTokenSource(cancel, lifetime.ApplicationStopping);
         while (true)
         {
             using var ticket = signals.Listen(Topics.Job(query.JobId));
@@ -39,8 +43,16 @@ public sealed class JobLogStream(IServiceScopeFactory scopes, ISignals signals, 
             }
             await http.Response.Body.FlushAsync(cancel);
             var quiet = time.GetTimestamp();
-            if (!await ticket.WaitAsync(KeepAlive, cancel) && time.GetElapsedTime(quiet) >= KeepAlive)
-                await http.Response.WriteAsync(": waiting\n\n", cancel);
+            try
+            {
+                if (!await ticket.WaitAsync(KeepAlive, ends.Token) && time.GetElapsedTime(quiet) >= KeepAlive)
+                    await http.Response.WriteAsync(": waiting\n\n", cancel);
+            }
+            catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
+            {
+                await http.Response.WriteAsync("retry: 1000\n: the control plane is stopping\n\n", cancel);
+                return;
+            }
         }
     }
 

@@ -20,7 +20,7 @@ public sealed record HealthAnswer(string Status, IReadOnlyDictionary<string, str
 internal sealed class GetHealthHandler(HealthProbes probes) : IQueryHandler<GetHealthQuery, HealthAnswer>
 {
     /// <summary>Parts of the contract that this installation does not have; they are named, and do not make it unwell.</summary>
-    private static readonly string[] Absent = ["dao", "harvest", "fog_coordinator", "onion", "vpn_coordinator", "p2p", "betanet"];
+    private static readonly string[] Absent = ["fog_coordinator", "onion", "vpn_coordinator", "p2p", "betanet"];
 
     public async Task<HealthAnswer> Handle(GetHealthQuery query, CancellationToken cancellationToken)
     {

@@ -13,6 +13,7 @@ namespace FogCompute.Application.Identity;
 
 /// <summary>Open an account. Only operators may.</summary>
 [RequiresPermission(Permissions.Operate)]
+[Audited("identity.account_created", Subject = nameof(AccountAnswer.Id), Details = [nameof(AccountAnswer.Name)])]
 public sealed record CreateAccountCommand : ICommand<AccountAnswer>
 {
     /// <summary>1–64 of a–z, 0–9, dash, underscore and dot; unique.</summary>

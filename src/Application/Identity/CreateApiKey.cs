@@ -12,6 +12,7 @@ namespace FogCompute.Application.Identity;
 
 /// <summary>Make an API key. The secret is shown once, in this answer.</summary>
 [RequiresPermission(Common.Security.Permissions.KeysManage)]
+[Audited("identity.api_key_created", Subject = nameof(IssuedKeyAnswer.Id), Details = [nameof(IssuedKeyAnswer.Name), nameof(IssuedKeyAnswer.AccountId), nameof(IssuedKeyAnswer.Permissions), nameof(IssuedKeyAnswer.ExpiresAt)])]
 public sealed record CreateApiKeyCommand : ICommand<IssuedKeyAnswer>
 {
     /// <summary>What the key is for, 1–64 characters.</summary>

@@ -10,6 +10,7 @@ namespace FogCompute.Application.Identity;
 
 /// <summary>Make an enrolment token for machines. The secret is shown once, in this answer.</summary>
 [RequiresPermission(Permissions.KeysManage)]
+[Audited("identity.enrolment_token_created", Subject = nameof(IssuedKeyAnswer.Id), Details = [nameof(IssuedKeyAnswer.Name), nameof(IssuedKeyAnswer.AccountId), nameof(IssuedKeyAnswer.UsesLeft), nameof(IssuedKeyAnswer.ExpiresAt)])]
 public sealed record CreateEnrolmentTokenCommand : ICommand<IssuedKeyAnswer>
 {
     /// <summary>What the token is for, 1–64 characters.</summary>

@@ -6,7 +6,7 @@ namespace FogCompute.Application.Identity;
 /// <summary>Who holds a secret. <paramref name="Key"/> is null for device keys, which the idle-compute module keeps.</summary>
 public sealed record Credential(CallerKind Kind, AccountId Account, string? DeviceId, AccessKeyId? Key, IReadOnlySet<string> Permissions, DateTimeOffset? ExpiresAt)
 {
-    public Caller ToCaller() => new(Kind, Account, DeviceId, Permissions);
+    public Caller ToCaller() => new(Kind, Account, DeviceId, Permissions) { Key = Key?.Value };
 }
 
 /// <summary>Looks a secret up by its hash. Answers null for anything unknown, expired, revoked or unregistered.</summary>

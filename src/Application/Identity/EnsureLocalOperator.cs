@@ -13,7 +13,7 @@ namespace FogCompute.Application.Identity;
 [RequiresPermission(Permissions.Operate)]
 public sealed record EnsureLocalOperatorCommand : ICommand<AccountId>;
 
-internal sealed class EnsureLocalOperatorHandler(IIdentityDb db, ITransactionScope scope, TimeProvider clock) : ICommandHandler<EnsureLocalOperatorCommand, AccountId>
+internal sealed class EnsureLocalOperatorHandler(IIdentityDb db, ITransactionScope scope, IAuditLog audit, TimeProvider clock) : ICommandHandler<EnsureLocalOperatorCommand, AccountId>
 {
     public async Task<AccountId> Handle(EnsureLocalOperatorCommand command, CancellationToken cancellationToken)
     {
@@ -24,6 +24,7 @@ internal sealed class EnsureLocalOperatorHandler(IIdentityDb db, ITransactionSco
         var account = Account.Open(Account.LocalName, clock.GetUtcNow());
         db.Accounts.Add(account);
         scope.Raise(new AccountOpened(account.Id, account.Address, account.CreatedAt));
+        audit.Record("identity.account_created", account.Id.ToString(), new Dictionary<string, string> { ["name"] = account.Name });
         return account.Id;
     }
 }

@@ -11,6 +11,7 @@ namespace FogCompute.Application.Identity;
 
 /// <summary>Revoke an API key or enrolment token; it stops working within 5 seconds.</summary>
 [RequiresPermission(Permissions.KeysManage)]
+[Audited("identity.key_revoked", Subject = nameof(Id))]
 public sealed record RevokeApiKeyCommand : ICommand<RevokedKeyAnswer>
 {
     [JsonIgnore] public required AccessKeyId Id { get; init; }

@@ -16,6 +16,7 @@ namespace FogCompute.Application.IdleCompute;
 // Registers a device under the caller's account, or registers it again; answers its new key once.
 
 [RequiresPermission(Permissions.DevicesWrite)]
+[Audited("idle_compute.device_registered", Subject = nameof(DeviceId))]
 public sealed record RegisterDeviceCommand : ICommand<RegisterDeviceResult>
 {
     /// <summary>1–255 of <c>[A-Za-z0-9._:-]</c>.</summary>

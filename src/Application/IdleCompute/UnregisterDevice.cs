@@ -10,6 +10,7 @@ namespace FogCompute.Application.IdleCompute;
 // Drains a device: its key stops working at once and its leases are requeued within a second.
 
 [RequiresPermission(Permissions.DevicesWrite)]
+[Audited("idle_compute.device_unregistered", Subject = nameof(DeviceId))]
 public sealed record UnregisterDeviceCommand(string DeviceId) : ICommand<UnregisterDeviceResult>;
 
 public sealed record UnregisterDeviceResult(bool Success, string DeviceId, string Status);

@@ -1,12 +1,15 @@
 using System.Text.Json.Serialization;
+using FogCompute.Application.Betanet.Contracts;
 using FogCompute.Application.Common.Messaging;
 using FogCompute.Application.Common.Security;
+using FogCompute.Application.P2P.Contracts;
+using FogCompute.Application.Privacy.Contracts;
 using FogCompute.Domain.Tokenomics;
 
 namespace FogCompute.Application.Realtime;
 
 // WS /ws/metrics, each second, once for all who listen
-// Promises: figures measured for this very snapshot; null for a part that could not be asked.
+// Promises: figures at most a second old (control planes may share a count); null for a part that could not be asked.
 
 [RequiresPermission(Permissions.Public)]
 public sealed record GetPoolMetricsQuery : IQuery<PoolMetrics>;
@@ -42,18 +45,19 @@ public interface IPoolFigures
 /// <param name="SupplyMicro">Micro-credits that are not burned.</param>
 public sealed record PoolCounts(int PendingJobs, int RunningJobs, int Jobs, int OpenSlots, int Devices, int HarvestingDevices, long SupplyMicro, int Stakers);
 
-internal sealed class GetPoolMetricsHandler(IPoolFigures figures, TimeProvider time) : IQueryHandler<GetPoolMetricsQuery, PoolMetrics>
+internal sealed class GetPoolMetricsHandler(IPoolFigures figures, IBetanet betanet, IPeerNetwork peers, IPrivacyNetwork privacy, TimeProvider time) : IQueryHandler<GetPoolMetricsQuery, PoolMetrics>
 {
     public async Task<PoolMetrics> Handle(GetPoolMetricsQuery query, CancellationToken cancellationToken)
     {
         var counts = await figures.CountAsync(cancellationToken);
         return new PoolMetrics(
             time.GetUtcNow(),
-            // No mixnode, peer or circuit exists in this installation, so none is counted.
-            new BetanetMetrics(0, 0, null, 0), new PeerMetrics(0, 0, 0),
+            // Where there is no mixnode, peer or circuit, none is counted.
+            await betanet.StatusAsync(cancellationToken) is { } net ? new BetanetMetrics(net.Nodes.Active, net.Connections, net.Network.Latency, net.Network.PacketsProcessed) : new BetanetMetrics(0, 0, null, 0),
+            await peers.StatsAsync(cancellationToken) is { } mesh ? new PeerMetrics(mesh.ConnectedPeers, mesh.MessagesSent, mesh.MessagesReceived) : new PeerMetrics(0, 0, 0),
             counts is null ? null : new SchedulerMetrics(counts.PendingJobs, counts.RunningJobs, counts.Jobs, counts.OpenSlots),
             counts is null ? null : new IdleComputeMetrics(counts.Devices, counts.HarvestingDevices),
             counts is null ? null : new TokenomicsMetrics(Credits.FromMicro(counts.SupplyMicro), counts.Stakers),
-            new PrivacyMetrics(0));
+            new PrivacyMetrics((await privacy.StatsAsync(cancellationToken))?.ActiveCircuits ?? 0));
     }
 }

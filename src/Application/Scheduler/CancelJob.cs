@@ -12,6 +12,7 @@ namespace FogCompute.Application.Scheduler;
 // Cancels an open job in any state and stops its processes on the devices.
 
 [RequiresPermission(Permissions.JobsWrite)]
+[Audited("scheduler.job_cancelled", Subject = nameof(JobId))]
 public sealed record CancelJobCommand(Guid JobId) : ICommand<JobStatusResult>;
 
 internal sealed class CancelJobHandler(ISchedulerDb db, IJobQueue queue, CallerContext context, ITransactionScope transaction, TimeProvider time)

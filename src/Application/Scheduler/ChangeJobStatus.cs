@@ -12,6 +12,7 @@ namespace FogCompute.Application.Scheduler;
 // Pauses (running attempts are taken back, nothing is charged for them), resumes or cancels a job.
 
 [RequiresPermission(Permissions.JobsWrite)]
+[Audited("scheduler.job_status_changed", Subject = nameof(JobId), Details = [nameof(Status)])]
 public sealed record ChangeJobStatusCommand : ICommand<JobStatusResult>
 {
     /// <summary>pause, resume, cancel, or the state wished for: paused, running, cancelled.</summary>

@@ -18,7 +18,7 @@ public sealed record PlacePendingJobsCommand : ICommand<PlacementPassResult>;
 public sealed record PlacementPassResult(int Placed, bool MoreToDo) : IRecurringOutcome;
 
 internal sealed class PlacePendingJobsHandler(
-    IJobQueue queue, IPlacementPool pool, IPlacementEngine engine, IPassLog passes, PlacementHistory history, SchedulerOptions options, ITransactionScope transaction, TimeProvider time)
+    IJobQueue queue, IPlacementPool pool, IPlacementEngine engine, IPassLog passes, PlacementHistory history, SchedulerMeter meter, SchedulerOptions options, ITransactionScope transaction, TimeProvider time)
     : ICommandHandler<PlacePendingJobsCommand, PlacementPassResult>
 {
     /// <summary>Open jobs looked at in one pass; beyond it jobs wait for those ahead of them to get devices.</summary>
@@ -87,6 +87,7 @@ internal sealed class PlacePendingJobsHandler(
             transaction.SignalAfterCommit(Topics.Job(job.Value));
 
         var took = time.GetElapsedTime(started);
+        transaction.AfterCommit(() => meter.Placed(outcome.Assignments.Count, took));
         history.Record(new PlacementPass(now, problem.Tasks.Count, devices.Count, outcome.Assignments.Count, took), outcome);
         if (outcome.Search is { } search)
             await passes.WriteAsync(Detail(problem, outcome, search, now, took), cancellationToken);

@@ -104,6 +104,8 @@ internal static class JobFollower
                 if (item.EventType == "log" && JsonNode.Parse(item.Data) is { } entry)
                     logs.Write(entry.Integer("task") ?? 0, entry.Text("text") ?? "");
             }
+            // Without an "end" the control plane went away in good order, and another one knows the job.
+            invocation.Terminal.Note("The control plane stopped, and with it the log stream; the rest is in: fog job logs");
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {

@@ -24,6 +24,9 @@ public sealed record CliHost
     public required string CurrentDirectory { get; init; }
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
+    /// <summary>Bytes that this user may still write to the disk of a folder that exists.</summary>
+    public Func<string, long> FreeBytes { get; init; } = folder => new DriveInfo(folder).AvailableFreeSpace;
+
     /// <summary>The process's own console.</summary>
     public static CliHost System() => new()
     {

@@ -1,6 +1,7 @@
 using FogCompute.Application.Health;
 using FogCompute.Domain.Common;
 using FogCompute.Infrastructure.Persistence;
+using FogCompute.Infrastructure.Scheduler;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace FogCompute.Infrastructure.Health;
@@ -33,15 +34,22 @@ internal abstract class SqlProbe(IServiceScopeFactory scopes) : IHealthProbe
     protected abstract Task<HealthReport> CheckAsync(FogDbContext db, CancellationToken cancel);
 }
 
-internal sealed class DatabaseProbe(IServiceScopeFactory scopes) : SqlProbe(scopes)
+internal sealed class DatabaseProbe(IServiceScopeFactory scopes, TimeProvider clock) : SqlProbe(scopes)
 {
     public override string Name => "database";
     public override bool IsVital => true;
 
-    protected override async Task<HealthReport> CheckAsync(FogDbContext db, CancellationToken cancel) =>
-        await db.ScalarSqlAsync<bool>("SELECT pg_is_in_recovery()", cancel)
-            ? new HealthReport(HealthStatus.Degraded, "The database answers but is a read-only standby.")
+    /// <summary>Beyond this, leases and deadlines that one clock sets and the other checks go wrong.</summary>
+    private static readonly TimeSpan ClockTolerance = TimeSpan.FromSeconds(5);
+
+    protected override async Task<HealthReport> CheckAsync(FogDbContext db, CancellationToken cancel)
+    {
+        var (standby, theirs) = (await db.QuerySqlAsync("SELECT pg_is_in_recovery(), clock_timestamp()", r => (r.GetBoolean(0), r.GetFieldValue<DateTimeOffset>(1)), cancel)).Single();
+        var ahead = theirs - clock.GetUtcNow();
+        return standby ? new HealthReport(HealthStatus.Degraded, "The database answers but is a read-only standby.")
+            : ahead.Duration() > ClockTolerance ? new HealthReport(HealthStatus.Degraded, $"Its clock is {ahead.Duration().TotalSeconds:0} s {(ahead > TimeSpan.Zero ? "ahead of" : "behind")} this control plane's.")
             : new HealthReport(HealthStatus.Healthy, "Answers and accepts writes.");
+    }
 }
 
 /// <summary>Recurring jobs: all run, none failed the last time.</summary>
@@ -64,24 +72,51 @@ internal sealed class JobsProbe(IServiceScopeFactory scopes) : SqlProbe(scopes)
     }
 }
 
-/// <summary>The scheduler is its placement pass: it must have run lately.</summary>
-internal sealed class SchedulerProbe(IServiceScopeFactory scopes, TimeProvider clock) : SqlProbe(scopes)
+/// <summary>A part that is one recurring job: it must have run lately.</summary>
+internal abstract class RecurringProbe(IServiceScopeFactory scopes, TimeProvider clock, string job, string what) : SqlProbe(scopes)
 {
     private static readonly TimeSpan Stale = TimeSpan.FromSeconds(60);
-
-    public override string Name => "scheduler";
 
     protected override async Task<HealthReport> CheckAsync(FogDbContext db, CancellationToken cancel)
     {
         var rows = await db.QuerySqlAsync(
-            "SELECT last_finished_at, last_error IS NOT NULL FROM platform.recurring_jobs WHERE name = 'PlacePendingJobs'",
-            r => (Finished: r.IsDBNull(0) ? (DateTimeOffset?)null : r.GetFieldValue<DateTimeOffset>(0), Failed: r.GetBoolean(1)), cancel);
+            "SELECT last_finished_at, last_error IS NOT NULL FROM platform.recurring_jobs WHERE name = $1",
+            r => (Finished: r.IsDBNull(0) ? (DateTimeOffset?)null : r.GetFieldValue<DateTimeOffset>(0), Failed: r.GetBoolean(1)), cancel, job);
         if (rows is not [{ Finished: { } finished } row])
-            return new HealthReport(HealthStatus.Unknown, "No placement pass has finished yet.");
+            return new HealthReport(HealthStatus.Unknown, $"No {what} has finished yet.");
         var age = clock.GetUtcNow() - finished;
-        return row.Failed ? new HealthReport(HealthStatus.Degraded, "The last placement pass failed.")
-            : age > Stale ? new HealthReport(HealthStatus.Unavailable, $"No placement pass for {age.TotalSeconds:0} s.")
-            : new HealthReport(HealthStatus.Healthy, $"Last placement pass {Math.Max(0, age.TotalSeconds):0.0} s ago.");
+        return row.Failed ? new HealthReport(HealthStatus.Degraded, $"The last {what} failed.")
+            : age > Stale ? new HealthReport(HealthStatus.Unavailable, $"No {what} for {age.TotalSeconds:0} s.")
+            : new HealthReport(HealthStatus.Healthy, $"Last {what} {Math.Max(0, age.TotalSeconds):0.0} s ago.");
+    }
+}
+
+/// <summary>The scheduler is its placement pass.</summary>
+internal sealed class SchedulerProbe(IServiceScopeFactory scopes, TimeProvider clock) : RecurringProbe(scopes, clock, "PlacePendingJobs", "placement pass")
+{
+    public override string Name => "scheduler";
+}
+
+/// <summary>Governance is the job that closes votes and executes what was carried.</summary>
+internal sealed class DaoProbe(IServiceScopeFactory scopes, TimeProvider clock) : RecurringProbe(scopes, clock, "AdvanceProposals", "look at proposals")
+{
+    public override string Name => "dao";
+}
+
+/// <summary>Harvesting is lent machines doing work, or ready to.</summary>
+internal sealed class HarvestProbe(IServiceScopeFactory scopes, TimeProvider clock) : SqlProbe(scopes)
+{
+    public override string Name => "harvest";
+
+    protected override async Task<HealthReport> CheckAsync(FogDbContext db, CancellationToken cancel)
+    {
+        var (ready, working) = (await db.QuerySqlAsync(
+            $"""
+            SELECT (SELECT count(*) FROM idle_compute.devices WHERE unregistered_at IS NULL AND last_seen_at > $1),
+                   (SELECT count(DISTINCT device_id) FROM scheduler.attempts WHERE state IN {QueueOrder.Live})
+            """,
+            r => (r.GetInt64(0), r.GetInt64(1)), cancel, clock.GetUtcNow().AddSeconds(-90))).Single();
+        return ready == 0 ? new HealthReport(HealthStatus.Unknown, "No device is there to harvest.") : new HealthReport(HealthStatus.Healthy, $"{working} of {ready} devices work.");
     }
 }
 
@@ -104,32 +139,18 @@ internal sealed class EdgeProbe(IServiceScopeFactory scopes, TimeProvider clock)
     }
 }
 
-/// <summary>The cache lives in this process; a shared one is not built in yet, and a configured one is reported instead of silently unused.</summary>
-internal sealed class CacheProbe(CacheSetting setting) : IHealthProbe
-{
-    public string Name => "cache";
-    public bool IsVital => false;
-
-    public Task<HealthReport> CheckAsync(CancellationToken cancel) => Task.FromResult(setting.RedisConfigured
-        ? new HealthReport(HealthStatus.Degraded, "cache: in-process. REDIS_URL is set, but this version has no Redis adapter and does not use it.")
-        : new HealthReport(HealthStatus.Healthy, "cache: in-process."));
-}
-
-internal sealed record CacheSetting(bool RedisConfigured);
-
 public static class HealthServices
 {
-    /// <param name="redisConfigured">Whether REDIS_URL is set.</param>
-    public static IServiceCollection AddHealth(this IServiceCollection services, bool redisConfigured)
+    public static IServiceCollection AddHealth(this IServiceCollection services)
     {
         services.AddHealthApplication();
-        services.AddSingleton(new CacheSetting(redisConfigured));
         services.AddSingleton<IOutageTranslator, DatabaseOutages>();
         services.AddSingleton<IHealthProbe, DatabaseProbe>();
         services.AddSingleton<IHealthProbe, JobsProbe>();
         services.AddSingleton<IHealthProbe, SchedulerProbe>();
+        services.AddSingleton<IHealthProbe, DaoProbe>();
+        services.AddSingleton<IHealthProbe, HarvestProbe>();
         services.AddSingleton<IHealthProbe, EdgeProbe>();
-        services.AddSingleton<IHealthProbe, CacheProbe>();
         return services;
     }
 }

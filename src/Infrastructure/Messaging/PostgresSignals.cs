@@ -1,3 +1,4 @@
+using System.Globalization;
 using FogCompute.Application.Common.Messaging;
 using FogCompute.Infrastructure.Persistence;
 using Microsoft.Extensions.Hosting;
@@ -9,30 +10,49 @@ namespace FogCompute.Infrastructure.Messaging;
 /// <summary>
 /// Wake-ups inside this process at once, and on the other control planes through PostgreSQL's LISTEN/NOTIFY.
 /// <para>
-/// One channel, payload "instance topic". Topics published while a round trip is under way share the next one, each named once, so thousands of
+/// One channel, payload "instance number topic". Topics published while a round trip is under way share the next one, each named once, so thousands of
 /// publishes per second cost at most 200 small statements. When more different topics wait than fit, one "everything" stands for them all: a
 /// needless wake-up is harmless, a lost one costs its waiter a period. After the listening connection was away everybody here is woken for the
 /// same reason. Publishing never waits and never fails; while the database is away waiters of other processes have their period.
 /// </para>
+/// <para>
+/// A relay (Redis) goes ahead of PostgreSQL and never instead of it: what it carries wakes sooner, and the notification that follows, ten times rarer then, is
+/// recognised by its number and wakes nobody twice. So nothing is lost when the relay is, nor to a process that cannot reach it or knows of none.
+/// </para>
 /// </summary>
-internal sealed partial class PostgresSignals(DatabaseHost host, NpgsqlDataSource database, TimeProvider time, ILogger<PostgresSignals> log)
+internal sealed partial class PostgresSignals(DatabaseHost host, NpgsqlDataSource database, TimeProvider time, ILogger<PostgresSignals> log, ISignalRelay? relay = null)
     : BackgroundService, ISignals
 {
     private const string Channel = "fog_signals";
     private const string Everything = "*";
 
+    /// <summary>Number of a topic that no relayed batch names.</summary>
+    private const long NotRelayed = 0;
+
     /// <summary>PostgreSQL takes payloads below 8000 bytes; a topic has at most 4 per character and some are the instance's.</summary>
     private const int LongestTopic = 1900;
     private const int MostPending = 10_000;
 
+    /// <summary>Relayed batches that are remembered until their notification has come: some seconds' worth.</summary>
+    private const int RememberedBatches = 4096;
+
     private static readonly TimeSpan SendSpacing = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan RelayedSpacing = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LongestBackoff = TimeSpan.FromSeconds(3);
 
     private readonly string _instance = Guid.NewGuid().ToString("N")[..16];
     private readonly Dictionary<string, Waiters> _waiters = new(StringComparer.Ordinal);
     private readonly Lock _gate = new();
     private readonly SemaphoreSlim _toSend = new(0, 1);
-    private HashSet<string> _pending = new(StringComparer.Ordinal);
+    private readonly SemaphoreSlim _toRelay = new(0, 1);
+    private readonly HashSet<(string Instance, long Number)> _relayed = [];
+    private readonly Queue<(string Instance, long Number)> _relayedInTurn = new();
+
+    /// <summary>Topic → number of the relayed batch that names it as well.</summary>
+    private Dictionary<string, long> _pending = new(StringComparer.Ordinal);
+
+    private HashSet<string> _pendingRelay = new(StringComparer.Ordinal);
+    private long _number = 1;
     private bool _running;
 
     /// <summary>Whether other processes' signals arrive just now.</summary>
@@ -40,22 +60,31 @@ internal sealed partial class PostgresSignals(DatabaseHost host, NpgsqlDataSourc
 
     public void Publish(string topic)
     {
-        if (topic.Length is 0 or > LongestTopic)
-            throw new ArgumentException($"A topic has 1–{LongestTopic} characters.", nameof(topic));
+        if (topic.Length is 0 or > LongestTopic || topic.Contains('\n'))
+            throw new ArgumentException($"A topic is one line of 1–{LongestTopic} characters.", nameof(topic));
         lock (_gate)
         {
             Wake(topic);
             // Without the sender (a host that was not started) there is nobody to send for, and nothing may pile up.
             if (!_running)
                 return;
-            if (_pending.Count >= MostPending)
+            var number = NotRelayed;
+            if (relay is { IsUp: true })
             {
-                _pending.Clear();
-                topic = Everything;
+                number = _number;
+                if (_pendingRelay.Count >= MostPending)
+                    _pendingRelay = new HashSet<string>(StringComparer.Ordinal) { Everything };
+                else if (!_pendingRelay.Contains(Everything))
+                    _pendingRelay.Add(topic);
+                if (_toRelay.CurrentCount == 0)
+                    _toRelay.Release();
             }
-            if (_pending.Contains(Everything) || !_pending.Add(topic) || _toSend.CurrentCount > 0)
-                return;
-            _toSend.Release();
+            if (_pending.Count >= MostPending)
+                _pending = new Dictionary<string, long>(StringComparer.Ordinal) { [Everything] = NotRelayed };
+            else if (!_pending.ContainsKey(Everything))
+                _pending[topic] = number;
+            if (_toSend.CurrentCount == 0)
+                _toSend.Release();
         }
     }
 
@@ -84,7 +113,61 @@ internal sealed partial class PostgresSignals(DatabaseHost host, NpgsqlDataSourc
     {
         lock (_gate)
             _running = true;
-        await Task.WhenAll(ListenLoopAsync(stoppingToken), SendLoopAsync(stoppingToken));
+        if (relay is null)
+        {
+            await Task.WhenAll(ListenLoopAsync(stoppingToken), SendLoopAsync(stoppingToken));
+            return;
+        }
+        relay.Received += Relayed;
+        await Task.WhenAll(ListenLoopAsync(stoppingToken), SendLoopAsync(stoppingToken), RelayLoopAsync(relay, stoppingToken));
+        relay.Received -= Relayed;
+    }
+
+    /// <summary>One message on its way at a time; what is published meanwhile shares the next.</summary>
+    private async Task RelayLoopAsync(ISignalRelay to, CancellationToken stop)
+    {
+        try
+        {
+            while (true)
+            {
+                await _toRelay.WaitAsync(stop);
+                HashSet<string> batch;
+                long number;
+                lock (_gate)
+                {
+                    (batch, number) = (_pendingRelay, _number++);
+                    _pendingRelay = new HashSet<string>(StringComparer.Ordinal);
+                }
+                // When it does not leave, the notification has a number that nobody has seen.
+                await to.PublishAsync($"{_instance} {number}\n{string.Join('\n', batch)}");
+            }
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            // What is left goes out as notifications.
+        }
+    }
+
+    /// <summary>"instance number", then a topic each line.</summary>
+    private void Relayed(string message)
+    {
+        var lines = message.Split('\n');
+        if (lines[0].Split(' ') is not [var instance, var text] || instance == _instance || !long.TryParse(text, CultureInfo.InvariantCulture, out var number))
+            return;
+        lock (_gate)
+        {
+            if (_relayed.Add((instance, number)))
+                _relayedInTurn.Enqueue((instance, number));
+            if (_relayedInTurn.Count > RememberedBatches)
+                _relayed.Remove(_relayedInTurn.Dequeue());
+            foreach (var topic in lines.Skip(1))
+            {
+                if (topic == Everything)
+                    WakeEverybody();
+                else
+                    Wake(topic);
+            }
+        }
     }
 
     /// <summary>The gate is held.</summary>
@@ -105,17 +188,19 @@ internal sealed partial class PostgresSignals(DatabaseHost host, NpgsqlDataSourc
 
     private void Received(string payload)
     {
-        var space = payload.IndexOf(' ');
-        if (space < 0 || payload.AsSpan(0, space).SequenceEqual(_instance))
+        if (payload.Split(' ', 3) is not [var instance, var text, var topic] || instance == _instance || !long.TryParse(text, CultureInfo.InvariantCulture, out var number))
             return;
-        var topic = payload[(space + 1)..];
+        // It stands for topics of more than one batch, so no single one makes it superfluous.
         if (topic == Everything)
         {
             WakeEverybody();
             return;
         }
         lock (_gate)
-            Wake(topic);
+        {
+            if (!_relayed.Contains((instance, number)))
+                Wake(topic);
+        }
     }
 
     private async Task ListenLoopAsync(CancellationToken stop)
@@ -166,7 +251,7 @@ internal sealed partial class PostgresSignals(DatabaseHost host, NpgsqlDataSourc
                     await BackOffAsync(failures, stop);
                 await SendAsync(stop);
                 failures = 0;
-                await Task.Delay(SendSpacing, stop);
+                await Task.Delay(relay is { IsUp: true } ? RelayedSpacing : SendSpacing, stop);
             }
             catch (OperationCanceledException) when (stop.IsCancellationRequested)
             {
@@ -195,19 +280,19 @@ internal sealed partial class PostgresSignals(DatabaseHost host, NpgsqlDataSourc
 
     private async Task SendAsync(CancellationToken cancel)
     {
-        HashSet<string> batch;
+        Dictionary<string, long> batch;
         lock (_gate)
         {
             if (_pending.Count == 0)
                 return;
             batch = _pending;
-            _pending = new HashSet<string>(StringComparer.Ordinal);
+            _pending = new Dictionary<string, long>(StringComparer.Ordinal);
         }
         try
         {
             // Nothing but NOTIFY happens in this transaction, so its commit does not wait for the disk.
             await using var command = database.CreateCommand($"SELECT pg_notify('{Channel}', payload) FROM unnest($1) AS payload");
-            command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. batch.Select(topic => $"{_instance} {topic}")] });
+            command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. batch.Select(topic => $"{_instance} {topic.Value} {topic.Key}")] });
             await command.ExecuteNonQueryAsync(cancel);
         }
         catch
@@ -215,7 +300,14 @@ internal sealed partial class PostgresSignals(DatabaseHost host, NpgsqlDataSourc
             lock (_gate)
             {
                 // Rather all of them than a batch that grows while the database is away.
-                _pending.UnionWith(_pending.Count + batch.Count > MostPending ? [Everything] : batch);
+                if (_pending.Count + batch.Count > MostPending || batch.ContainsKey(Everything))
+                    _pending = new Dictionary<string, long>(StringComparer.Ordinal) { [Everything] = NotRelayed };
+                // One that was published again meanwhile has the later number already.
+                foreach (var (topic, number) in batch)
+                {
+                    if (!_pending.ContainsKey(Everything))
+                        _pending.TryAdd(topic, number);
+                }
                 if (_toSend.CurrentCount == 0)
                     _toSend.Release();
             }
@@ -233,6 +325,7 @@ internal sealed partial class PostgresSignals(DatabaseHost host, NpgsqlDataSourc
     {
         base.Dispose();
         _toSend.Dispose();
+        _toRelay.Dispose();
     }
 
     private sealed class Waiters(string topic)

@@ -69,7 +69,8 @@ public sealed class DatabaseHost : IAsyncDisposable
     /// <summary>The pool that everything but listeners and leases uses.</summary>
     public NpgsqlDataSource CreateDataSource(ILoggerFactory? logs = null)
     {
-        var builder = new NpgsqlDataSourceBuilder(ConnectionString);
+        // The name is what its metrics call this pool, instead of the connection string.
+        var builder = new NpgsqlDataSourceBuilder(ConnectionString) { Name = "fogcompute" };
         if (logs is not null)
             builder.UseLoggerFactory(logs);
         return builder.Build();

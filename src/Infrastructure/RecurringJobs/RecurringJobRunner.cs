@@ -47,6 +47,7 @@ internal sealed partial class RecurringJobRunner(
     ISignals signals,
     NpgsqlDataSource database,
     RecurringJobsHealth health,
+    RecurringJobMeter meter,
     TimeProvider time,
     ILogger<RecurringJobRunner> log) : BackgroundService
 {
@@ -55,6 +56,9 @@ internal sealed partial class RecurringJobRunner(
 
     private static readonly TimeSpan RecordPeriod = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long a command that runs when the process stops may go on; then it is cancelled and its transaction rolled back.</summary>
+    private static readonly TimeSpan StopGrace = TimeSpan.FromSeconds(4);
 
     private int _outageReported;
 
@@ -68,7 +72,12 @@ internal sealed partial class RecurringJobRunner(
         {
             return;
         }
-        await Task.WhenAll([leadership.RunAsync(stoppingToken), .. jobs.Select(job => LoopAsync(job, stoppingToken))]);
+        // The leads are kept until the last command has ended: no other process may start the same one meanwhile.
+        using var ended = new CancellationTokenSource();
+        var leading = leadership.RunAsync(ended.Token);
+        await Task.WhenAll(jobs.Select(job => LoopAsync(job, stoppingToken)));
+        await ended.CancelAsync();
+        await leading;
     }
 
     private async Task LoopAsync(RecurringJob job, CancellationToken stop)
@@ -81,10 +90,12 @@ internal sealed partial class RecurringJobRunner(
                 var lead = await leadership.LeadAsync(job, stop);
                 health.Update(job, status => status with { IsLeader = true });
                 using (var leading = CancellationTokenSource.CreateLinkedTokenSource(stop, lead))
+                using (var command = CancellationTokenSource.CreateLinkedTokenSource(lead))
                 {
+                    await using var grace = stop.Register(() => command.CancelAfter(StopGrace));
                     try
                     {
-                        await LeadAsync(job, record, leading.Token);
+                        await LeadAsync(job, record, leading.Token, command.Token);
                     }
                     catch (OperationCanceledException) when (leading.IsCancellationRequested)
                     {
@@ -102,14 +113,17 @@ internal sealed partial class RecurringJobRunner(
         }
     }
 
-    private async Task LeadAsync(RecurringJob job, Record record, CancellationToken cancel)
+    /// <param name="cancel">Ends the waiting: the next command is not started.</param>
+    /// <param name="command">Ends the command that runs.</param>
+    private async Task LeadAsync(RecurringJob job, Record record, CancellationToken cancel, CancellationToken command)
     {
         while (true)
         {
+            cancel.ThrowIfCancellationRequested();
             var started = Stopwatch.GetTimestamp();
             // Before looking: a signal during the run makes the wait return at once.
             using var ticket = job.Topic is { } topic ? signals.Listen(topic) : null;
-            if (await RunOnceAsync(job, record, cancel) is not { } moreToDo)
+            if (await RunOnceAsync(job, record, command) is not { } moreToDo)
                 await Task.Delay(Pause(record.FailuresInARow), time, cancel);
             else if (moreToDo)
                 continue;
@@ -140,7 +154,7 @@ internal sealed partial class RecurringJobRunner(
             await using (var scope = scopes.CreateAsyncScope())
             {
                 scope.ServiceProvider.GetRequiredService<CallerContext>().Caller = Caller.System;
-                moreToDo = await job.RunAsync(scope.ServiceProvider.GetRequiredService<IDispatcher>(), cancel);
+                moreToDo = await meter.MeasureAsync(job.Name, () => job.RunAsync(scope.ServiceProvider.GetRequiredService<IDispatcher>(), cancel), cancel);
             }
             if (Interlocked.Exchange(ref _outageReported, 0) == 1)
                 OutageOver(log);

@@ -1,6 +1,8 @@
 using System.Security.Cryptography;
 using System.Text;
 using FogCompute.Application.Artifacts;
+using FogCompute.Application.Audit;
+using FogCompute.Application.Benchmarks;
 using FogCompute.Application.Common.Messaging;
 using FogCompute.Application.IdleCompute;
 using FogCompute.Application.Platform;
@@ -65,11 +67,13 @@ public static class RecurringJobTable
         RecurringJob.Of("ForgetPasses", TimeSpan.FromHours(1), () => new ForgetPassesCommand(), "Placement fronts are kept for seven days."),
         RecurringJob.Of("ForgetQuotes", TimeSpan.FromMinutes(10), () => new ForgetQuotesCommand(), "Quotes are good for a minute and told of for a day; the table must not grow for ever."),
         RecurringJob.Of("SealJournal", TimeSpan.FromSeconds(1), () => new SealJournalCommand(), "Chains new ledger transfers by hash, so that later changes show."),
+        RecurringJob.Of("SealAuditLog", TimeSpan.FromSeconds(1), () => new SealAuditLogCommand(), "Chains new audit entries by hash, so that later changes show."),
         RecurringJob.Of("ReconcileLedger", TimeSpan.FromMinutes(1), () => new ReconcileLedgerCommand(), "Re-derives every balance and hold and raises an alarm on a difference."),
         RecurringJob.Of("PayStakingRewards", TimeSpan.FromMinutes(10), () => new PayStakingRewardsCommand(), "Pays each stake once a day what it has earned, while the rewards pool lasts."),
         RecurringJob.Of("ExecuteSlashes", TimeSpan.FromSeconds(15), () => new ExecuteSlashesCommand(), "Slashes that nobody appealed in time go to whom was harmed, and out of circulation."),
         RecurringJob.Of("AdvanceProposals", TimeSpan.FromSeconds(1), () => new AdvanceProposalsCommand(), "Takes the snapshots of proposals, closes their votes, executes what was carried."),
         RecurringJob.Of("CheckpointLedger", TimeSpan.FromMinutes(1), () => new CheckpointLedgerCommand(), "Once a day the ledger's state is signed, so that a rewritten history shows elsewhere too."),
+        RecurringJob.Of("TidyBenchmarks", TimeSpan.FromSeconds(10), () => new TidyBenchmarksCommand(), "A benchmark whose process ended must not keep others from starting; old ones are forgotten."),
         RecurringJob.Of("DeleteStaleUploads", TimeSpan.FromHours(1), () => new DeleteStaleUploadsCommand(), "Uploads that nobody continued for 24 h give their disk space back."),
         RecurringJob.Of("ForgetIdempotencyKeys", TimeSpan.FromMinutes(10), () => new ForgetIdempotencyKeysCommand(), "Callers were promised 24 h; the table must not grow for ever."),
     ];

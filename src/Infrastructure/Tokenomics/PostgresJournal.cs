@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using FogCompute.Application.Tokenomics;
 using FogCompute.Domain.Tokenomics;
@@ -23,8 +22,6 @@ internal sealed class PostgresJournal(FogDbContext db) : IJournal
 {
     private const long SealLock = 0x666F_675F_7365_616C; // "fog_seal"
 
-    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(5);
-
     public async Task<JournalBlock?> SealAsync(int maxTransfers, TimeSpan patience, DateTimeOffset now, CancellationToken cancel)
     {
         if (!await db.ScalarSqlAsync<bool>("SELECT pg_try_advisory_xact_lock($1)", cancel, SealLock))
@@ -35,7 +32,7 @@ internal sealed class PostgresJournal(FogDbContext db) : IJournal
         if (!await db.ScalarSqlAsync<bool>("SELECT EXISTS (SELECT FROM tokenomics.transfers WHERE number >= $1)", cancel, first))
             return null;
         var drawn = await db.ScalarSqlAsync<long>("SELECT pg_sequence_last_value('tokenomics.transfers_number_seq'::regclass)", cancel);
-        if (!await OlderTransactionsEndAsync(patience, cancel))
+        if (!await OlderTransactions.EndAsync(db, patience, cancel))
             return null;
         var last = await db.ScalarSqlAsync<long>(
             "SELECT max(number) FROM (SELECT number FROM tokenomics.transfers WHERE number BETWEEN $1 AND $2 ORDER BY number LIMIT $3) AS next",
@@ -125,19 +122,6 @@ internal sealed class PostgresJournal(FogDbContext db) : IJournal
             verifiedTo = block.Number;
         }
         return fault is null ? Answer(null, null) : Answer(verifiedTo + 1, fault);
-    }
-
-    private async Task<bool> OlderTransactionsEndAsync(TimeSpan patience, CancellationToken cancel)
-    {
-        var mine = await db.ScalarSqlAsync<string>("SELECT pg_current_xact_id()::text", cancel);
-        var started = Stopwatch.GetTimestamp();
-        while (!await db.ScalarSqlAsync<bool>("SELECT pg_snapshot_xmin(pg_current_snapshot()) >= $1::text::xid8", cancel, mine))
-        {
-            if (Stopwatch.GetElapsedTime(started) > patience)
-                return false;
-            await Task.Delay(Poll, TimeProvider.System, cancel); // The database's time, not the product's: a test clock must not stop it.
-        }
-        return true;
     }
 
     private Task<List<JournalBlock>> BlocksAsync(string where, CancellationToken cancel, params object?[] values) =>

@@ -16,7 +16,7 @@ public sealed class AccessTests
     private ApiServer _server = null!;
 
     [OneTimeSetUp]
-    public async Task SetUp() => _server = await ApiServer.StartAsync();
+    public async Task SetUp() => _server = await ApiServer.StartAsync(["--FOG_HOSTS=*"]);
 
     [OneTimeTearDown]
     public async Task TearDown() => await _server.DisposeAsync();
@@ -228,6 +228,8 @@ public sealed class ServerSettingsTests
     [TestCase("CORS_ORIGINS", "http://localhost:3000,localhost:3001")]
     [TestCase("CORS_ORIGINS", "http://localhost:3000/path")]
     [TestCase("FOG_ARTIFACT_MAX_BYTES", "0")]
+    [TestCase("FOG_DRAIN_SECONDS", "301")]
+    [TestCase("FOG_DRAIN_SECONDS", "-1")]
     public void Refuses_a_setting_by_key_and_value(string key, string value)
     {
         var builder = Program.NewBuilder([$"--{key}={value}"]);

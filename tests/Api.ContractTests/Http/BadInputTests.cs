@@ -24,6 +24,8 @@ public sealed class BadInputTests
         ("Vote", "/api/tokenomics/vote", InputTable.Vote),
         ("CancelProposal", "/api/tokenomics/proposals/0000000000000000000000000000000000000000000000000000000000000000/cancel", InputTable.CancelProposal),
         ("Delegate", "/api/tokenomics/delegate", InputTable.Delegate),
+        ("StartBenchmark", "/api/benchmarks/start", InputTable.StartBenchmark),
+        ("DeployBetanetNode", "/api/betanet/deploy", InputTable.DeployBetanetNode),
     ];
 
     private ApiServer _server = null!;

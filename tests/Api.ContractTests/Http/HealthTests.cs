@@ -8,19 +8,19 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace FogCompute.Api.ContractTests.Http;
 
-/// <summary>Waits until it is told to stop.</summary>
+/// <summary>Takes as long as the test wants.</summary>
 public sealed class WaitController : ControllerBase
 {
     public static readonly SemaphoreSlim Entered = new(0);
+    public static readonly SemaphoreSlim GoOn = new(0);
 
     [HttpGet("/test/wait")]
-    [LongPoll]
     [UseCase(typeof(GetLivenessQuery))]
-    public async Task<string> Wait(CancellationToken cancel)
+    public async Task<LivenessAnswer> Wait(CancellationToken cancel)
     {
         Entered.Release();
-        await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, cancel);
-        return "woken";
+        await GoOn.WaitAsync(cancel);
+        return new LivenessAnswer("woken");
     }
 }
 
@@ -41,8 +41,8 @@ public sealed class HealthTests
             Assert.That(health.GetProperty("services").GetProperty("database").GetString(), Is.EqualTo("healthy"));
             Assert.That(health.GetProperty("services").GetProperty("edge").GetString(), Is.EqualTo("unknown"), "no device was ever enrolled");
             Assert.That(health.GetProperty("services").GetProperty("betanet").GetString(), Is.EqualTo("unavailable"));
-            Assert.That(health.GetProperty("status").GetString(), Is.EqualTo("degraded"), "REDIS_URL is set and not used");
-            Assert.That(health.GetProperty("checks").GetProperty("cache").GetProperty("message").GetString(), Does.Contain("in-process").And.Contain("REDIS_URL"));
+            Assert.That(health.GetProperty("status").GetString(), Is.EqualTo("degraded"), "REDIS_URL is set and nothing answers there");
+            Assert.That(health.GetProperty("checks").GetProperty("cache").GetProperty("message").GetString(), Does.Contain("REDIS_URL").And.Contain("does not answer").And.Contain("PostgreSQL"));
             Assert.That(health.GetProperty("checks").GetProperty("database").GetProperty("durationMs").GetDouble(), Is.GreaterThan(0));
         }
     }
@@ -84,15 +84,39 @@ public sealed class HealthTests
     }
 
     [Test]
-    public async Task Ends_long_polls_at_once_when_it_stops()
+    public async Task Finishes_what_is_in_flight_and_refuses_what_is_new_when_it_stops()
     {
         await using var server = await ApiServer.StartAsync(adjust: services => services.AddControllers().AddApplicationPart(typeof(WaitController).Assembly));
-        var poll = server.Client.GetAsync("/test/wait");
+        var inFlight = server.Client.GetAsync("/test/wait");
         await WaitController.Entered.WaitAsync(TimeSpan.FromSeconds(10));
-        var started = Stopwatch.GetTimestamp();
-        await server.StopAsync();
-        Assert.That(Stopwatch.GetElapsedTime(started), Is.LessThan(TimeSpan.FromSeconds(5)));
-        using var answer = await poll;
-        await answer.ProblemAsync(503, "common.shutting_down");
+        var stopping = server.StopAsync();
+
+        using var ready = await server.Client.GetAsync("/readyz");
+        await ready.ProblemAsync(503, "common.not_ready");
+        Assert.That(ready.Headers.ConnectionClose, Is.True);
+        using var live = await server.Client.GetAsync("/livez");
+        Assert.That(live.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        using var refused = await server.Client.GetAsync("/api/identity/whoami");
+        await refused.ProblemAsync(503, "common.shutting_down");
+        Assert.That(refused.Headers.RetryAfter?.Delta, Is.EqualTo(TimeSpan.FromSeconds(1)));
+        Assert.That(stopping.IsCompleted, Is.False);
+
+        WaitController.GoOn.Release();
+        using var answer = await inFlight;
+        Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        await stopping;
+    }
+
+    [Test]
+    public async Task Still_serves_while_it_drains()
+    {
+        await using var server = await ApiServer.StartAsync(["--FOG_DRAIN_SECONDS=0.5"]);
+        var stopping = server.StopAsync();
+        using var ready = await server.Client.GetAsync("/readyz");
+        await ready.ProblemAsync(503, "common.not_ready");
+        using var served = await server.Client.GetAsync("/api/identity/whoami");
+        Assert.That(served.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(served.Headers.ConnectionClose, Is.True);
+        await stopping;
     }
 }

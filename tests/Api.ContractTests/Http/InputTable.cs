@@ -293,6 +293,18 @@ internal static class InputTable
         Text("address", 100, empty: false) with { Nullable = true, Body = """{"to":null}""" },
     ];
 
+    public static readonly IReadOnlyList<Field> StartBenchmark =
+    [
+        Word("type", "latency", "throughput", "stress") with { Required = true, Body = """{"type":"latency"}""" },
+        Whole("duration", 1, 3600) with { Body = """{"type":"latency"}""" },
+    ];
+
+    public static readonly IReadOnlyList<Field> DeployBetanetNode =
+    [
+        Line("node_type", 64) with { Body = """{"node_type":"mixnode"}""" },
+        Line("region", 64) with { Body = """{"node_type":"mixnode"}""" },
+    ];
+
     private static Wrong[] NotText => [new("a number", "7"), new("true", "true"), new("a list", "[\"a\"]"), new("an object", "{}")];
 
     private static Wrong[] NotNumbers =>

@@ -60,6 +60,7 @@ public sealed partial class OpenApiTests
         await _server.PostAsync("/api/tokenomics/stake", new JsonObject { ["amount"] = 30 });
         await _server.PostAsync("/api/tokenomics/unstake", new JsonObject { ["amount"] = 5 });
         await GovernanceSeed.ExamplesAsync(_server);
+        await Benchmarks.BenchmarkSeed.TwoAsync(_server);
         // So that there is one to read.
         await using var scope = _server.Services.CreateAsyncScope();
         await scope.ServiceProvider.GetRequiredService<IPassLog>().WriteAsync(Pass, CancellationToken.None);
@@ -132,6 +133,11 @@ public sealed partial class OpenApiTests
             var (id, client) = Preparations.TryGetValue(operation.Id, out var prepare) ? await prepare(_server) : ("", _server.Client);
             using var answer = await CallAsync(operation, client, new Dictionary<string, string> { ["id"] = id, ["sha256"] = id });
             var text = await answer.Content.ReadAsStringAsync();
+            if (operation.Id == "DeployBetanetNode")
+            {
+                await answer.ProblemAsync(503, "betanet.not_configured"); // The example is right; there is no network to deploy to.
+                continue;
+            }
             Assert.That(answer.IsSuccessStatusCode, Is.True, $"{operation}: {(int)answer.StatusCode} {text}");
             var documented = operation.Facts.GetProperty("responses");
             Assert.That(documented.TryGetProperty(((int)answer.StatusCode).ToString(), out var response), Is.True, $"{operation}: {(int)answer.StatusCode} is not documented");
@@ -148,7 +154,10 @@ public sealed partial class OpenApiTests
             using var answer = await CallAsync(operation, _server.Client);
             var text = await answer.Content.ReadAsStringAsync();
             Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.OK), $"{operation}: {text}");
-            AssertFits(JsonDocument.Parse(text).RootElement, operation.Facts.GetProperty("responses").GetProperty("200").GetProperty("content").GetProperty("application/json").GetProperty("schema"), operation.Id);
+            var media = answer.Content.Headers.ContentType!.MediaType!;
+            var schema = operation.Facts.GetProperty("responses").GetProperty("200").GetProperty("content").GetProperty(media).GetProperty("schema");
+            foreach (var document in media == "application/x-ndjson" ? text.Split('\n', StringSplitOptions.RemoveEmptyEntries) : [text])
+                AssertFits(JsonDocument.Parse(document).RootElement, schema, operation.Id);
             answered++;
         }
         Assert.That(answered, Is.GreaterThan(5));
@@ -159,7 +168,7 @@ public sealed partial class OpenApiTests
     {
         foreach (var operation in Operations)
         {
-            using var answer = await CallAsync(operation, _server.Client, adjust: r => r.Headers.Host = "evil.example");
+            using var answer = await CallAsync(operation, _server.Client, adjust: r => r.Headers.Add("X-Forwarded-For", "192.0.2.1"));
             if (operation.IsPublic)
                 Assert.That((int)answer.StatusCode, Is.Not.EqualTo(401), operation.ToString());
             else if (operation.Method == HttpMethod.Head)

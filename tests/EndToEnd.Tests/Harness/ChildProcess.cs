@@ -104,7 +104,7 @@ internal sealed class ChildProcess : IDisposable
     }
 
     /// <summary>The program as it was built together with this assembly: same configuration, same target.</summary>
-    private static string ProgramOf(string project, string assembly)
+    public static string ProgramOf(string project, string assembly)
     {
         var target = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd('/'));
         var configuration = target.Parent!;

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
@@ -30,6 +31,9 @@ internal sealed class ControlPlane : IAsyncDisposable
     /// <summary>What somebody else sets as DATABASE_URL to use this one's embedded database.</summary>
     public string DatabaseUrl => $"postgresql:///{EmbeddedPostgres.Database}?host={Path.Combine(ClusterFolder, "s")}&user={EmbeddedPostgres.User}";
 
+    /// <summary>The same for Npgsql.</summary>
+    public string ConnectionString => $"Host={Path.Combine(ClusterFolder, "s")};Username={EmbeddedPostgres.User};Database={EmbeddedPostgres.Database}";
+
     /// <summary>Process id of the embedded PostgreSQL; null when it does not run.</summary>
     public int? DatabaseProcessId
     {
@@ -57,6 +61,18 @@ internal sealed class ControlPlane : IAsyncDisposable
 
     /// <summary>kill -9.</summary>
     public Task KillAsync() => _process?.KillAsync() ?? Task.CompletedTask;
+
+    /// <summary>SIGTERM; how long it took to end, or null when it was killed after <paramref name="patience"/>. The exit code is <see cref="ExitCode"/>.</summary>
+    public async Task<TimeSpan?> StopAsync(TimeSpan patience)
+    {
+        var started = Stopwatch.GetTimestamp();
+        if (await _process!.TerminateAsync(patience))
+            return Stopwatch.GetElapsedTime(started);
+        await KillAsync();
+        return null;
+    }
+
+    public int ExitCode => _process!.ExitCode;
 
     /// <summary>kill -9, then a start on the same home and port.</summary>
     public async Task KillAndRestartAsync()

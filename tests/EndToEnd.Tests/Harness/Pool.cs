@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using FogCompute.Testing;
 
 namespace FogCompute.EndToEnd.Tests.Harness;
@@ -16,12 +17,15 @@ internal sealed class Pool : IAsyncDisposable
     private readonly List<ControlPlane> _planes = [];
     private readonly List<(string Id, object Device)> _devices = [];
     private readonly List<IDisposable> _others = [];
+    private Balancer? _balancer;
+    private int _drain;
 
     private Pool()
     {
     }
 
     public ControlPlane Plane => _planes[0];
+    public IReadOnlyList<ControlPlane> Planes => _planes;
 
     /// <summary>How many devices there are.</summary>
     public int Devices => _devices.Count;
@@ -39,15 +43,26 @@ internal sealed class Pool : IAsyncDisposable
     /// <summary>Enrols machines of the provider.</summary>
     public string EnrolmentToken { get; private set; } = "";
 
+    /// <summary>Where clients and agents go unless they are told otherwise: the only control plane, or the load balancer before several.</summary>
+    public Uri Front { get; private set; } = null!;
+
     /// <param name="silence">FOG_DEVICE_SILENCE_SECONDS: after how long a device that says nothing is lost.</param>
     /// <param name="parameters">FOG_PARAMETERS: what its founder sets; null: nothing.</param>
-    public static async Task<Pool> OpenAsync(int silence, string? parameters = null)
+    /// <param name="databaseUrl">DATABASE_URL; null: the first control plane runs the embedded database.</param>
+    /// <param name="replicas">Control planes; more than one stand behind a <see cref="Balancer"/>.</param>
+    /// <param name="drain">FOG_DRAIN_SECONDS.</param>
+    public static async Task<Pool> OpenAsync(int silence, string? parameters = null, string? databaseUrl = null, int replicas = 1, int drain = 0)
     {
-        var pool = new Pool();
+        var pool = new Pool { _drain = drain };
         try
         {
-            await pool.StartPlaneAsync("a", silence, parameters: parameters);
-            pool.Operator = pool.ClientOf(pool.Plane, null);
+            await pool.StartPlaneAsync("a", silence, databaseUrl, parameters);
+            for (var name = 'b'; pool._planes.Count < replicas; name++)
+                await pool.StartPlaneAsync(name.ToString(), silence, databaseUrl ?? pool.Plane.DatabaseUrl, parameters);
+            if (replicas > 1)
+                pool._balancer = new Balancer([.. pool._planes.Select(p => p.Url)]);
+            pool.Front = pool._balancer?.Url ?? pool.Plane.Url;
+            pool.Operator = pool.ClientAt(pool.Front, null);
             pool.Requester = await pool.OpenAccountAsync("requester");
             pool.Provider = await pool.OpenAccountAsync("provider");
             pool.EnrolmentToken = (await pool.Operator.PostAsync<Issued>("api/identity/enrolment-tokens", new { account_id = pool.Provider.Account, uses = 1000 })).Secret;
@@ -63,9 +78,14 @@ internal sealed class Pool : IAsyncDisposable
     /// <summary>Another control plane on the database and the artifacts of the first.</summary>
     public Task<ControlPlane> StartSecondPlaneAsync(int silence) => StartPlaneAsync("b", silence, Plane.DatabaseUrl);
 
-    public FogClient ClientOf(ControlPlane plane, string? token)
+    /// <summary>
+    /// How many control planes a pool has whose tests kill none: one, or two with FOG_TWO_REPLICAS=1, which repeats the scenarios behind a load balancer.
+    /// </summary>
+    public static int Replicas => Environment.GetEnvironmentVariable("FOG_TWO_REPLICAS") == "1" ? 2 : 1;
+
+    private FogClient ClientAt(Uri server, string? token)
     {
-        var client = new FogClient(plane.Url, token);
+        var client = new FogClient(server, token);
         _others.Add(client);
         return client;
     }
@@ -74,13 +94,13 @@ internal sealed class Pool : IAsyncDisposable
     {
         var account = await Operator.PostAsync<Account>("api/identity/accounts", new { name });
         var key = await Operator.PostAsync<Issued>("api/identity/api-keys", new { name = "test", account_id = account.Id });
-        return new Member(account.Id, account.Address, ClientOf(Plane, key.Secret), key.Secret);
+        return new Member(account.Id, account.Address, ClientAt(Front, key.Secret), key.Secret);
     }
 
     /// <summary>Starts an agent without waiting for it.</summary>
     public Agent StartAgent(string id, AgentOptions options, ControlPlane? plane = null)
     {
-        var agent = new Agent(id, (plane ?? Plane).Url, EnrolmentToken, Path.Combine(_folder, "agents", id), options);
+        var agent = new Agent(id, plane?.Url ?? Front, EnrolmentToken, Path.Combine(_folder, "agents", id), options);
         _devices.Add((id, agent));
         agent.Start();
         return agent;
@@ -115,7 +135,7 @@ internal sealed class Pool : IAsyncDisposable
 
     public async Task<FakeDevice> EnrolFakeAsync(string id, string label, string? token = null, ControlPlane? plane = null)
     {
-        var device = await FakeDevice.EnrolAsync((plane ?? Plane).Url, id, token ?? EnrolmentToken, label);
+        var device = await FakeDevice.EnrolAsync(plane?.Url ?? Front, id, token ?? EnrolmentToken, label);
         _others.Add(device);
         _devices.Add((id, device));
         return device;
@@ -227,6 +247,8 @@ internal sealed class Pool : IAsyncDisposable
         }
         finally
         {
+            if (_balancer is not null)
+                await _balancer.DisposeAsync();
             Directory.Delete(_folder, recursive: true);
             TestContext.Progress.WriteLine($"pool closed in {Stopwatch.GetElapsedTime(started).TotalSeconds:0.0} s");
         }
@@ -236,7 +258,7 @@ internal sealed class Pool : IAsyncDisposable
     {
         var settings = new Dictionary<string, string>
         {
-            ["FOG_DEVICE_SILENCE_SECONDS"] = silence.ToString(), ["FOG_AUDIT_WAIT_SECONDS"] = "2", ["Logging__LogLevel__Default"] = "Information",
+            ["FOG_DEVICE_SILENCE_SECONDS"] = silence.ToString(), ["FOG_AUDIT_WAIT_SECONDS"] = "2", ["FOG_DRAIN_SECONDS"] = _drain.ToString(CultureInfo.InvariantCulture), ["Logging__LogLevel__Default"] = "Information",
             ["Logging__LogLevel__Microsoft"] = "Warning",
         };
         if (databaseUrl is not null)

@@ -14,7 +14,7 @@ internal sealed class SharedPool
     public static Pool Pool => _pool ?? throw new InvalidOperationException("The shared pool is not open.");
 
     [OneTimeSetUp]
-    public async Task Open() => _pool = await Pool.OpenAsync(SilenceSeconds);
+    public async Task Open() => _pool = await Pool.OpenAsync(SilenceSeconds, replicas: Pool.Replicas);
 
     [OneTimeTearDown]
     public async Task Close()

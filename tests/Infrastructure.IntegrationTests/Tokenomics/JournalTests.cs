@@ -6,6 +6,7 @@ using Microsoft.Extensions.DependencyInjection;
 namespace FogCompute.Infrastructure.IntegrationTests.Tokenomics;
 
 /// <summary>The chain and the reconciler find what a superuser with the triggers switched off has changed.</summary>
+[NonParallelizable] // Counts blocks: what runs elsewhere on the server decides when one can be sealed.
 public sealed class JournalTests
 {
     private LedgerWorld _world = null!;

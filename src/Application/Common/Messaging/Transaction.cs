@@ -10,6 +10,9 @@ public interface ITransactionScope
 
     /// <summary>Wakes waiters of the topic on every control-plane process once the transaction has committed.</summary>
     void SignalAfterCommit(string topic);
+
+    /// <summary>Runs once the transaction has committed, and never when it has not: for counting what happened. Must not fail.</summary>
+    void AfterCommit(Action count);
 }
 
 /// <summary>Opens, saves and commits the transaction; implemented over the database.</summary>
@@ -69,15 +72,19 @@ internal sealed class TransactionScope(IMediator mediator, ISignals signals) : I
 {
     private readonly Queue<IDomainEvent> _events = new();
     private readonly HashSet<string> _topics = new(StringComparer.Ordinal);
+    private readonly List<Action> _counts = [];
 
     public void Raise(IDomainEvent happened) => _events.Enqueue(happened);
 
     public void SignalAfterCommit(string topic) => _topics.Add(topic);
 
+    public void AfterCommit(Action count) => _counts.Add(count);
+
     internal void Reset()
     {
         _events.Clear();
         _topics.Clear();
+        _counts.Clear();
     }
 
     internal async Task DeliverAsync(CancellationToken cancel)
@@ -91,5 +98,8 @@ internal sealed class TransactionScope(IMediator mediator, ISignals signals) : I
         foreach (var topic in _topics)
             signals.Publish(topic);
         _topics.Clear();
+        foreach (var count in _counts)
+            count();
+        _counts.Clear();
     }
 }

@@ -3,6 +3,7 @@ using System.Reflection;
 using FluentValidation;
 using FogCompute.Application.Common.Messaging;
 using FogCompute.Application.Common.Security;
+using FogCompute.Application.Common.Telemetry;
 using FogCompute.Domain.Common;
 using FogCompute.Domain.Identity;
 using MediatR;
@@ -11,14 +12,14 @@ using Microsoft.Extensions.Logging;
 
 namespace FogCompute.Application.Common.Pipeline;
 
-// Order: tracing ▸ authorization ▸ validation ▸ collapsing ▸ unit of work ▸ idempotency ▸ handler. Registered in Application/DependencyInjection.cs.
+// Order: tracing ▸ authorization ▸ validation ▸ collapsing ▸ unit of work ▸ idempotency ▸ audit ▸ handler. Registered in Application/DependencyInjection.cs.
 
-/// <summary>One span and one structured log line per use case; never the message itself.</summary>
-internal sealed partial class TracingBehavior<TRequest, TResult>(ILogger<TracingBehavior<TRequest, TResult>> log) : IPipelineBehavior<TRequest, TResult>
+/// <summary>One span, one measurement and one structured log line per use case; never the message itself.</summary>
+internal sealed partial class TracingBehavior<TRequest, TResult>(UseCaseMeter meter, ILogger<TracingBehavior<TRequest, TResult>> log) : IPipelineBehavior<TRequest, TResult>
     where TRequest : notnull
 {
-    private static readonly string Name = typeof(TRequest).Name;
-    private static readonly string Module = typeof(TRequest).Namespace?.Split('.').Last() ?? "";
+    private static readonly string Name = UseCaseTracing.NameOf(typeof(TRequest));
+    private static readonly string Module = typeof(TRequest).Namespace?.Split('.').ElementAtOrDefault(2) ?? "";
 
     public async Task<TResult> Handle(TRequest request, CancellationToken cancellationToken, RequestHandlerDelegate<TResult> next)
     {
@@ -27,28 +28,49 @@ internal sealed partial class TracingBehavior<TRequest, TResult>(ILogger<Tracing
         try
         {
             var result = await next();
-            Done(log, Name, Module, Stopwatch.GetElapsedTime(started).TotalMilliseconds);
+            var took = Stopwatch.GetElapsedTime(started);
+            meter.Done(Name, Module, "ok", took);
+            Done(log, Name, Module, took.TotalMilliseconds);
             return result;
         }
         catch (FogException refusal)
         {
-            span?.SetStatus(ActivityStatusCode.Error, refusal.Error.Code);
-            Refused(log, Name, Module, refusal.Error.Code, Stopwatch.GetElapsedTime(started).TotalMilliseconds);
+            var took = Stopwatch.GetElapsedTime(started);
+            span?.SetStatus(ActivityStatusCode.Error, refusal.Error.Code).SetTag("error.type", refusal.Error.Code);
+            meter.Done(Name, Module, "refused", took);
+            meter.Refused(Module, refusal.Error.Code);
+            Refused(log, Name, Module, refusal.Error.Code, took.TotalMilliseconds);
+            throw;
+        }
+        catch (Exception failure)
+        {
+            var cancelled = failure is OperationCanceledException && cancellationToken.IsCancellationRequested;
+            if (!cancelled)
+                span?.SetStatus(ActivityStatusCode.Error, failure.GetType().Name).SetTag("error.type", failure.GetType().FullName);
+            meter.Done(Name, Module, cancelled ? "cancelled" : "failed", Stopwatch.GetElapsedTime(started));
             throw;
         }
     }
 
-    [LoggerMessage(1, LogLevel.Debug, "use_case_done {event} {module} {elapsed_ms}")]
-    private static partial void Done(ILogger logger, string @event, string module, double elapsed_ms);
+    [LoggerMessage(1, LogLevel.Debug, "use_case_done {use_case} {module} {elapsed_ms}")]
+    private static partial void Done(ILogger logger, string use_case, string module, double elapsed_ms);
 
-    [LoggerMessage(2, LogLevel.Information, "use_case_refused {event} {module} {code} {elapsed_ms}")]
-    private static partial void Refused(ILogger logger, string @event, string module, string code, double elapsed_ms);
+    [LoggerMessage(2, LogLevel.Information, "use_case_refused {use_case} {module} {code} {elapsed_ms}")]
+    private static partial void Refused(ILogger logger, string use_case, string module, string code, double elapsed_ms);
 }
 
 /// <summary>The activity source that exporters subscribe to.</summary>
 public static class UseCaseTracing
 {
     public static readonly ActivitySource Source = new("FogCompute.UseCases");
+
+    /// <summary>The use case's name as its file has it.</summary>
+    internal static string NameOf(Type request) => request.Name switch
+    {
+        var name when name.EndsWith("Command", StringComparison.Ordinal) => name[..^"Command".Length],
+        var name when name.EndsWith("Query", StringComparison.Ordinal) => name[..^"Query".Length],
+        var name => name,
+    };
 }
 
 internal sealed class AuthorizationBehavior<TRequest, TResult>(CallerContext context) : IPipelineBehavior<TRequest, TResult>

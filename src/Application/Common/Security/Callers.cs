@@ -24,6 +24,9 @@ public sealed record Caller(CallerKind Kind, AccountId Account, string? DeviceId
 
     public static readonly Caller System = new(CallerKind.System, default, null, new HashSet<string>(Security.Permissions.All));
 
+    /// <summary>The key it came with, for the audit log; null: none, or a device's own.</summary>
+    public Guid? Key { get; init; }
+
     /// <summary>Operators see and act for every account.</summary>
     public bool IsOperator => Permissions.Contains(Security.Permissions.Operate);
 
@@ -58,11 +61,13 @@ public static class Permissions
     public const string ArtifactsWrite = "artifacts.write";
     /// <summary>API keys and enrolment tokens of one's own account.</summary>
     public const string KeysManage = "keys.manage";
+    /// <summary>The audit log of all accounts.</summary>
+    public const string AuditRead = "audit.read";
     /// <summary>Accounts, keys, other people's jobs, the reconciler.</summary>
     public const string Operate = "operate";
 
     public static readonly IReadOnlyList<string> All =
-        [Public, JobsRead, JobsWrite, DevicesRead, DevicesWrite, DeviceAgent, LedgerRead, LedgerWrite, Govern, Guard, ArtifactsRead, ArtifactsWrite, KeysManage, Operate];
+        [Public, JobsRead, JobsWrite, DevicesRead, DevicesWrite, DeviceAgent, LedgerRead, LedgerWrite, Govern, Guard, ArtifactsRead, ArtifactsWrite, KeysManage, AuditRead, Operate];
 
     /// <summary>What an API key of an ordinary account gets.</summary>
     public static readonly IReadOnlyList<string> Member =

@@ -14,6 +14,7 @@ namespace FogCompute.Application.Tokenomics.Governance;
 
 /// <summary>Cancel a proposal: its proposer while it is pending, a guardian until it is executed.</summary>
 [RequiresPermission(Permissions.LedgerRead)]
+[Audited("tokenomics.proposal_cancelled", Subject = nameof(ProposalId), Details = [nameof(CancelProposalCommand.Reason)])]
 public sealed record CancelProposalCommand : ICommand<ProposalItem>
 {
     [JsonIgnore]

@@ -15,6 +15,7 @@ namespace FogCompute.Application.Tokenomics.Governance;
 
 /// <summary>Propose something to the holders of stakes: a text (resolution), or one action that runs by itself when it is carried.</summary>
 [RequiresPermission(Permissions.Govern)]
+[Audited("tokenomics.proposal_created", Subject = nameof(ProposalCreated.ProposalId), Details = [nameof(Title)])]
 public sealed record CreateProposalCommand : ICommand<ProposalCreated>
 {
     /// <summary>One line, 10–200 characters.</summary>

@@ -11,6 +11,7 @@ namespace FogCompute.Application.Tokenomics.Governance;
 
 /// <summary>Let another account vote with your stake in proposals whose snapshot is still to come, or take that back.</summary>
 [RequiresPermission(Permissions.Govern)]
+[Audited("tokenomics.delegated", Subject = nameof(DelegateAnswer.Address), Details = [nameof(DelegateAnswer.Delegate)])]
 public sealed record DelegateCommand : ICommand<DelegateAnswer>
 {
     /// <summary>The caller's own ledger address; absent: the same.</summary>

@@ -13,6 +13,7 @@ namespace FogCompute.Application.Tokenomics.Governance;
 
 /// <summary>Vote, or change the vote, with what was staked at the proposal's snapshot and still is. That stake then stays until the proposal has ended.</summary>
 [RequiresPermission(Permissions.Govern)]
+[Audited("tokenomics.voted", Subject = nameof(VoteAnswer.ProposalId), Details = [nameof(VoteAnswer.Vote), nameof(VoteAnswer.Power)])]
 public sealed record VoteCommand : ICommand<VoteAnswer>
 {
     /// <summary>64 hexadecimal digits.</summary>

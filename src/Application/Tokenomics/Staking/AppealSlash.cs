@@ -13,6 +13,7 @@ namespace FogCompute.Application.Tokenomics.Staking;
 
 /// <summary>Object to a slash, in time and once.</summary>
 [RequiresPermission(Permissions.LedgerWrite)]
+[Audited("tokenomics.slash_appealed", Subject = nameof(SlashId), Details = [nameof(Reason)])]
 public sealed record AppealSlashCommand : ICommand<SlashDto>
 {
     /// <summary>What is wrong with it, 10–2000 characters.</summary>

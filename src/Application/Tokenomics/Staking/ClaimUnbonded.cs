@@ -11,6 +11,7 @@ namespace FogCompute.Application.Tokenomics.Staking;
 
 /// <summary>Claim everything whose unbonding is over.</summary>
 [RequiresPermission(Permissions.LedgerWrite)]
+[Audited("tokenomics.unbonded_claimed", Subject = nameof(ClaimResult.Address), Details = [nameof(ClaimResult.ClaimedAmount)])]
 public sealed record ClaimUnbondedCommand : ICommand<ClaimResult>, IIdempotentCommand
 {
     /// <summary>The caller's own ledger address, 1–100 characters; absent: the same.</summary>

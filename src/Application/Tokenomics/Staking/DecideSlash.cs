@@ -12,6 +12,7 @@ namespace FogCompute.Application.Tokenomics.Staking;
 
 /// <summary>Decide an appealed slash.</summary>
 [RequiresPermission(Permissions.Operate)]
+[Audited("tokenomics.slash_decided", Subject = nameof(SlashId), Details = [nameof(Uphold)])]
 public sealed record DecideSlashCommand : ICommand<SlashDto>
 {
     /// <summary>True: the slash stands. False: it is reversed.</summary>

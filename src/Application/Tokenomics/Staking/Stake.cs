@@ -13,6 +13,7 @@ namespace FogCompute.Application.Tokenomics.Staking;
 
 /// <summary>Stake credits: they are locked for a time, earn interest, give votes, and answer for the results of one's machines.</summary>
 [RequiresPermission(Permissions.LedgerWrite)]
+[Audited("tokenomics.staked", Subject = nameof(StakeResult.Address), Details = [nameof(StakeResult.StakedAmount)])]
 public sealed record StakeCommand : ICommand<StakeResult>, IIdempotentCommand, IAmount
 {
     /// <summary>The caller's own ledger address, 1–100 characters; absent: the same.</summary>

@@ -14,6 +14,7 @@ namespace FogCompute.Application.Tokenomics.Staking;
 
 /// <summary>Take credits out of the stake; they can be claimed when the unbonding period is over.</summary>
 [RequiresPermission(Permissions.LedgerWrite)]
+[Audited("tokenomics.unstaked", Subject = nameof(UnstakeResult.Address), Details = [nameof(UnstakeResult.UnstakedAmount)])]
 public sealed record UnstakeCommand : ICommand<UnstakeResult>, IIdempotentCommand, IAmount
 {
     /// <summary>The caller's own ledger address, 1–100 characters; absent: the same.</summary>

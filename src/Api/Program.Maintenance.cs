@@ -1,0 +1,90 @@
+using System.Globalization;
+using System.Text.Json;
+using FogCompute.Api.Http;
+using FogCompute.Application.Common.Messaging;
+using FogCompute.Application.Common.Security;
+using FogCompute.Application.Tokenomics;
+using FogCompute.Infrastructure.Persistence;
+using FogCompute.Infrastructure.Persistence.Embedded;
+using Npgsql;
+
+namespace FogCompute.Api;
+
+// What operators and their scripts run beside the server, with the server's settings:
+//   ready           asks the server at API_PORT whether it is ready; for health checks in images without other programs
+//   database        keeps the embedded database running until standard input ends; prints its URL
+//   verify-ledger   prints the audit of the ledger as JSON; changes nothing
+// Exit code 0: yes; 1: it cannot be told, or the answer is no.
+public static partial class Program
+{
+    private static readonly JsonSerializerOptions Indented = new(JsonSetup.Responses) { WriteIndented = true };
+
+    /// <summary>The verb's work; null when the arguments name none.</summary>
+    private static Task<int>? FindVerb(string[] args) => args is not [var verb, ..] ? null : verb switch
+    {
+        "ready" => ReadyAsync(args),
+        "database" => HoldDatabaseAsync(args),
+        "verify-ledger" => VerifyLedgerAsync(args),
+        _ => null,
+    };
+
+    private static async Task<int> ReadyAsync(string[] args)
+    {
+        var server = ServerOptions.Read(NewBuilder(args).Configuration);
+        var host = server.Address.Equals(System.Net.IPAddress.Any) ? "127.0.0.1" : server.Address.Equals(System.Net.IPAddress.IPv6Any) ? "[::1]"
+            : server.Address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 ? $"[{server.Address}]" : server.Address.ToString();
+        using var client = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(5) };
+        try
+        {
+            using var answer = await client.GetAsync(new Uri(string.Create(CultureInfo.InvariantCulture, $"http://{host}:{server.Port}/readyz")));
+            await Console.Out.WriteLineAsync(await answer.Content.ReadAsStringAsync());
+            return answer.IsSuccessStatusCode ? 0 : 1;
+        }
+        catch (Exception failure) when (failure is HttpRequestException or OperationCanceledException)
+        {
+            await Console.Error.WriteLineAsync($"No control plane answers on port {server.Port}: {failure.Message}");
+            return 1;
+        }
+    }
+
+    private static async Task<int> HoldDatabaseAsync(string[] args)
+    {
+        var options = DatabaseOptions.From(NewBuilder(args).Configuration);
+        if (options.Url is not null)
+            throw new ConfigurationException("DATABASE_URL is set, so there is no embedded database to run. Unset it, or use that database.");
+        using var log = StandardError();
+        await using var database = await DatabaseHost.StartAsync(options, log.CreateLogger("FogCompute.Database"));
+        var parts = new NpgsqlConnectionStringBuilder(database.ConnectionString);
+        await Console.Out.WriteLineAsync($"postgresql:///{EmbeddedPostgres.Database}?host={parts.Host}&user={EmbeddedPostgres.User}");
+        await Console.In.ReadToEndAsync();
+        return 0;
+    }
+
+    private static async Task<int> VerifyLedgerAsync(string[] args)
+    {
+        var builder = NewBuilder(args);
+        var server = ServerOptions.Read(builder.Configuration);
+        await using var database = await DatabaseHost.StartAsync(DatabaseOptions.From(builder.Configuration), NullLog());
+        // The signer makes a missing key, which would then distrust every checkpoint and leave a new key behind: that is for whoever starts a pool to do.
+        if (!File.Exists(server.LedgerKey) && await HasCheckpointsAsync(database))
+            throw new ConfigurationException($"The ledger's key {server.LedgerKey} is not there, so its checkpoints cannot be verified. Put the kept copy there (FOG_LEDGER_KEY says where) and ask again.");
+        await using var app = Build(builder, database); // Never started: nothing is migrated, nothing recurs.
+        await using var scope = app.Services.CreateAsyncScope();
+        scope.ServiceProvider.GetRequiredService<CallerContext>().Caller = Caller.System;
+        var audit = await scope.ServiceProvider.GetRequiredService<IDispatcher>().SendAsync(new AuditLedgerQuery(), CancellationToken.None);
+        await Console.Out.WriteLineAsync(JsonSerializer.Serialize(audit, Indented));
+        return audit.Balanced ? 0 : 1;
+    }
+
+    private static async Task<bool> HasCheckpointsAsync(DatabaseHost database)
+    {
+        await using var connections = database.CreateDataSource();
+        await using var command = connections.CreateCommand("SELECT EXISTS (SELECT FROM tokenomics.checkpoints)");
+        return await command.ExecuteScalarAsync() is true;
+    }
+
+    /// <summary>Standard output belongs to the answer.</summary>
+    private static ILoggerFactory StandardError() => LoggerFactory.Create(log => log.AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace).SetMinimumLevel(LogLevel.Warning));
+
+    private static ILogger NullLog() => Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance;
+}

@@ -1,0 +1,77 @@
+using System.Net.Sockets;
+using FogCompute.Cli.Output;
+using FogCompute.Infrastructure.Persistence;
+using Npgsql;
+
+namespace FogCompute.Cli.Diagnosis;
+
+/// <summary>Logs in to the database of DATABASE_URL as the control plane would, and says what stands in the way.</summary>
+internal static class DatabaseCheck
+{
+    private const string Check = "Database";
+    private const int OldestVersion = 15;
+    private const int PatienceSeconds = 5;
+
+    public static async Task<IReadOnlyList<Finding>> RunAsync(string url, TimeProvider time, CancellationToken cancel)
+    {
+        NpgsqlConnectionStringBuilder address;
+        try
+        {
+            address = new NpgsqlConnectionStringBuilder(DatabaseUrl.ToConnectionString(url)) { Pooling = false, Timeout = PatienceSeconds, CommandTimeout = PatienceSeconds, ApplicationName = "fog doctor" };
+        }
+        catch (InvalidOperationException unreadable)
+        {
+            return [Finding.Fail(Check, unreadable.Message, "Correct DATABASE_URL.")];
+        }
+        var where = $"{address.Host}:{address.Port}/{address.Database ?? address.Username}";
+        try
+        {
+            await using var connection = new NpgsqlConnection(address.ConnectionString);
+            await connection.OpenAsync(cancel);
+            await using var command = new NpgsqlCommand("SELECT clock_timestamp(), pg_is_in_recovery()", connection);
+            await using var reader = await command.ExecuteReaderAsync(cancel);
+            await reader.ReadAsync(cancel);
+            var (clock, standby, version) = (reader.GetFieldValue<DateTimeOffset>(0), reader.GetBoolean(1), connection.PostgreSqlVersion);
+            return
+            [
+                version.Major < OldestVersion ? Finding.Fail(Check, $"{where} is PostgreSQL {version}, too old", $"Move to PostgreSQL {OldestVersion} or newer.")
+                    : standby ? Finding.Fail(Check, $"{where} is a read-only standby", "Name the primary in DATABASE_URL.")
+                    : Finding.Ok(Check, $"{where} takes the login, PostgreSQL {version}"),
+                ClockCheck.Compare("Database clock", $"the clock of {where}", clock, time.GetUtcNow()),
+            ];
+        }
+        catch (Exception failure) when (failure is NpgsqlException or SocketException or TimeoutException or IOException or ArgumentException)
+        {
+            return [Explain(failure, where, address)];
+        }
+    }
+
+    private static Finding Explain(Exception failure, string where, NpgsqlConnectionStringBuilder address)
+    {
+        for (var cause = failure; cause is not null; cause = cause.InnerException!)
+        {
+            switch (cause)
+            {
+                case PostgresException { SqlState: PostgresErrorCodes.InvalidPassword }:
+                    return Finding.Fail(Check, $"{where} refuses the password of '{address.Username}'", "Correct the password in DATABASE_URL (percent-encode special characters), or set it in the database: ALTER ROLE … PASSWORD …");
+                case PostgresException { SqlState: PostgresErrorCodes.InvalidAuthorizationSpecification } refused:
+                    return Finding.Fail(Check, $"{where} does not let '{address.Username}' in: {refused.MessageText}", "Create the role, or allow it in the server's pg_hba.conf.");
+                case PostgresException { SqlState: PostgresErrorCodes.InvalidCatalogName }:
+                    return Finding.Fail(Check, $"{address.Host}:{address.Port} has no database '{address.Database}'", $"Create it: createdb -h {address.Host} -p {address.Port} {address.Database}, or correct DATABASE_URL.");
+                case PostgresException { SqlState: PostgresErrorCodes.TooManyConnections }:
+                    return Finding.Fail(Check, $"{where} has no connection left", "Raise max_connections, or stop what holds them.");
+                case PostgresException { SqlState: PostgresErrorCodes.CannotConnectNow } busy:
+                    return Finding.Fail(Check, $"{where} does not take logins just now: {busy.MessageText}", "Wait until it has started; its log says what it does.");
+                case PostgresException other:
+                    return Finding.Fail(Check, $"{where} answers: {other.MessageText} ({other.SqlState})", "Its log says more.");
+                case SocketException { SocketErrorCode: SocketError.ConnectionRefused }:
+                    return Finding.Fail(Check, $"nothing listens at {address.Host}:{address.Port}: the database is down, or DATABASE_URL names another place", "Start PostgreSQL there, or correct DATABASE_URL; unset it to use the embedded database.");
+                case SocketException { SocketErrorCode: SocketError.HostNotFound or SocketError.NoData or SocketError.TryAgain }:
+                    return Finding.Fail(Check, $"the name {address.Host} is not known", "Correct the host in DATABASE_URL.");
+                case TimeoutException:
+                    return Finding.Fail(Check, $"{where} did not answer within {PatienceSeconds} s", "See whether it is overloaded, or a firewall is in the way.");
+            }
+        }
+        return Finding.Fail(Check, $"{where}: {failure.Message}", "See the database's log.");
+    }
+}

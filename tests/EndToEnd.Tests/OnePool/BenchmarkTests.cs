@@ -1,0 +1,44 @@
+using System.Text.Json;
+using FogCompute.EndToEnd.Tests.Harness;
+
+namespace FogCompute.EndToEnd.Tests.OnePool;
+
+/// <summary>With a real agent in the pool a benchmark measures the way to a device and back.</summary>
+[TestFixture]
+internal sealed class BenchmarkTests : SharedPoolScenario
+{
+    [TestCase("latency", "device")]
+    [TestCase("throughput", "dispatch")]
+    public async Task Measures_the_way_through_a_device(string type, string measure)
+    {
+        await Pool.StartAgentsAsync(1, new AgentOptions { Label = $"benchmark-{type}", Cpu = 2, MemoryMb = 512 });
+        var id = (await Pool.Client.PostAsync<JsonElement>("api/benchmarks/start", new { Type = type, Duration = 60 })).GetProperty("benchmarkId").GetString();
+        try
+        {
+            // Stopped as soon as there is something: how long that takes depends on the machine.
+            JsonElement jobs;
+            do
+            {
+                await Task.Delay(200);
+                jobs = await Pool.Client.GetAsync<JsonElement>("api/scheduler/jobs?status=completed&limit=100");
+            }
+            while (!jobs.GetProperty("jobs").EnumerateArray().Any(j => j.GetProperty("name").GetString() == "benchmark"));
+            await Task.Delay(500);
+        }
+        finally
+        {
+            await Pool.Client.PostAsync<JsonElement>($"api/benchmarks/stop?benchmark_id={id}", new { });
+        }
+        JsonElement run;
+        do
+        {
+            await Task.Delay(100);
+            run = (await Pool.Client.GetAsync<JsonElement>("api/benchmarks/history")).GetProperty("benchmarks").EnumerateArray().Single(b => b.GetProperty("benchmarkId").GetString() == id);
+        }
+        while (run.GetProperty("summary").GetArrayLength() == 0);
+        var measured = run.GetProperty("summary").EnumerateArray().Single(m => m.GetProperty("name").GetString() == measure);
+        TestContext.Out.WriteLine(run.GetProperty("summary").GetRawText());
+        Assert.That(measured.GetProperty("count").GetInt32(), Is.GreaterThan(0), measured.GetRawText());
+        Assert.That(measured.GetProperty("p50").GetDouble(), Is.GreaterThan(0));
+    }
+}
