@@ -10,6 +10,8 @@ CREATE SCHEMA idle_compute;
 
 CREATE SCHEMA platform;
 
+CREATE SCHEMA quartz;
+
 CREATE SCHEMA scheduler;
 
 CREATE SCHEMA tokenomics;
@@ -238,10 +240,51 @@ CREATE TABLE platform.recurring_jobs (
     last_finished_at timestamp with time zone,
     last_error text,
     runs bigint DEFAULT 0 NOT NULL,
-    failures bigint DEFAULT 0 NOT NULL
+    failures bigint DEFAULT 0 NOT NULL,
+    paused_at timestamp with time zone,
+    paused_by uuid,
+    last_server uuid,
+    last_duration_ms double precision,
+    p50_ms double precision,
+    p95_ms double precision
 );
 
 COMMENT ON TABLE platform.recurring_jobs IS 'Last run of each row of RecurringJobTable, whichever control-plane process ran it';
+
+COMMENT ON COLUMN platform.recurring_jobs.paused_at IS 'It does not run by itself since then, on no control plane; null: it does';
+
+COMMENT ON COLUMN platform.recurring_jobs.paused_by IS 'Account that paused it';
+
+COMMENT ON COLUMN platform.recurring_jobs.last_server IS 'platform.servers.id of its last run; that server may be gone';
+
+COMMENT ON COLUMN platform.recurring_jobs.p50_ms IS 'Of the last 256 runs on the server that wrote it last; null: see the history';
+
+CREATE TABLE platform.recurring_runs (
+    id uuid NOT NULL,
+    job text NOT NULL,
+    trigger text NOT NULL,
+    outcome text NOT NULL,
+    asked_by uuid,
+    server uuid,
+    host text,
+    started_at timestamp with time zone,
+    duration_ms double precision,
+    runs integer DEFAULT 1 NOT NULL,
+    error_type text,
+    error_message text,
+    error_trace text,
+    CONSTRAINT recurring_runs_outcome_check CHECK ((outcome = ANY (ARRAY['queued'::text, 'running'::text, 'succeeded'::text, 'failed'::text, 'interrupted'::text]))),
+    CONSTRAINT recurring_runs_runs_check CHECK ((runs >= 1)),
+    CONSTRAINT recurring_runs_trigger_check CHECK ((trigger = ANY (ARRAY['period'::text, 'signal'::text, 'manual'::text])))
+);
+
+COMMENT ON TABLE platform.recurring_runs IS 'History of recurring jobs, the newest 1000 of each for seven days, and the manual runs that wait';
+
+COMMENT ON COLUMN platform.recurring_runs.id IS 'UUIDv7: ordered by time';
+
+COMMENT ON COLUMN platform.recurring_runs.asked_by IS 'Account that asked for a manual run';
+
+COMMENT ON COLUMN platform.recurring_runs.runs IS 'Runs of a pump with the same outcome within a minute share a row, which shows the slowest of them';
 
 CREATE TABLE platform.schema_migrations (
     number integer NOT NULL,
@@ -254,6 +297,191 @@ CREATE TABLE platform.schema_migrations (
 COMMENT ON TABLE platform.schema_migrations IS 'Migrations applied to this database; written by the migrator, never by hand';
 
 COMMENT ON COLUMN platform.schema_migrations.checksum IS 'SHA-256 of the file: one that changed after it was applied is refused';
+
+CREATE TABLE platform.servers (
+    id uuid NOT NULL,
+    host text NOT NULL,
+    pid integer NOT NULL,
+    version text NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    last_seen_at timestamp with time zone NOT NULL,
+    leads text[] NOT NULL,
+    running text[] NOT NULL
+);
+
+COMMENT ON TABLE platform.servers IS 'Control-plane processes; each writes its row every two seconds and removes it when it stops';
+
+COMMENT ON COLUMN platform.servers.leads IS 'Pumps that it runs';
+
+COMMENT ON COLUMN platform.servers.running IS 'Recurring jobs that ran when it wrote';
+
+CREATE TABLE quartz.qrtz_blob_triggers (
+    sched_name text NOT NULL,
+    trigger_name text NOT NULL,
+    trigger_group text NOT NULL,
+    blob_data bytea
+);
+
+COMMENT ON TABLE quartz.qrtz_blob_triggers IS 'Not used here; Quartz reads it';
+
+CREATE TABLE quartz.qrtz_calendars (
+    sched_name text NOT NULL,
+    calendar_name text NOT NULL,
+    calendar bytea NOT NULL
+);
+
+COMMENT ON TABLE quartz.qrtz_calendars IS 'Not used here; Quartz reads it';
+
+CREATE TABLE quartz.qrtz_cron_triggers (
+    sched_name text NOT NULL,
+    trigger_name text NOT NULL,
+    trigger_group text NOT NULL,
+    cron_expression text NOT NULL,
+    time_zone_id text
+);
+
+COMMENT ON TABLE quartz.qrtz_cron_triggers IS 'Not used here; Quartz reads it';
+
+CREATE TABLE quartz.qrtz_fired_triggers (
+    sched_name text NOT NULL,
+    entry_id text NOT NULL,
+    trigger_name text NOT NULL,
+    trigger_group text NOT NULL,
+    instance_name text NOT NULL,
+    fired_time bigint NOT NULL,
+    sched_time bigint NOT NULL,
+    priority integer NOT NULL,
+    state text NOT NULL,
+    job_name text,
+    job_group text,
+    is_nonconcurrent boolean NOT NULL,
+    requests_recovery boolean,
+    execution_group character varying(200),
+    progress integer,
+    progress_message character varying(250),
+    interrupt_requested_time bigint
+);
+
+COMMENT ON TABLE quartz.qrtz_fired_triggers IS 'What is about to run or runs, and on which control plane';
+
+CREATE TABLE quartz.qrtz_job_details (
+    sched_name text NOT NULL,
+    job_name text NOT NULL,
+    job_group text NOT NULL,
+    description text,
+    job_class_name text NOT NULL,
+    is_durable boolean NOT NULL,
+    is_nonconcurrent boolean NOT NULL,
+    is_update_data boolean NOT NULL,
+    requests_recovery boolean NOT NULL,
+    job_data bytea
+);
+
+COMMENT ON TABLE quartz.qrtz_job_details IS 'Jobs that Quartz knows: one per schedule of RecurringJobTable';
+
+CREATE TABLE quartz.qrtz_locks (
+    sched_name text NOT NULL,
+    lock_name text NOT NULL
+);
+
+COMMENT ON TABLE quartz.qrtz_locks IS 'Rows that the control planes lock to take turns';
+
+CREATE TABLE quartz.qrtz_paused_job_grps (
+    sched_name text NOT NULL,
+    job_group text NOT NULL,
+    pause_reason character varying(250),
+    paused_by character varying(200),
+    paused_at bigint
+);
+
+COMMENT ON TABLE quartz.qrtz_paused_job_grps IS 'Not used here: pauses are in platform.recurring_jobs';
+
+CREATE TABLE quartz.qrtz_paused_trigger_grps (
+    sched_name text NOT NULL,
+    trigger_group text NOT NULL,
+    pause_reason character varying(250),
+    paused_by character varying(200),
+    paused_at bigint
+);
+
+COMMENT ON TABLE quartz.qrtz_paused_trigger_grps IS 'Not used here: pauses are in platform.recurring_jobs';
+
+CREATE TABLE quartz.qrtz_scheduler_state (
+    sched_name text NOT NULL,
+    instance_name text NOT NULL,
+    last_checkin_time bigint NOT NULL,
+    checkin_interval bigint NOT NULL,
+    quartz_version character varying(20)
+);
+
+COMMENT ON TABLE quartz.qrtz_scheduler_state IS 'Control planes of the cluster and their last check-in';
+
+CREATE TABLE quartz.qrtz_simple_triggers (
+    sched_name text NOT NULL,
+    trigger_name text NOT NULL,
+    trigger_group text NOT NULL,
+    repeat_count bigint NOT NULL,
+    repeat_interval bigint NOT NULL,
+    times_triggered bigint NOT NULL
+);
+
+COMMENT ON TABLE quartz.qrtz_simple_triggers IS 'The periods of the triggers';
+
+CREATE TABLE quartz.qrtz_simprop_triggers (
+    sched_name text NOT NULL,
+    trigger_name text NOT NULL,
+    trigger_group text NOT NULL,
+    str_prop_1 text,
+    str_prop_2 text,
+    str_prop_3 text,
+    int_prop_1 integer,
+    int_prop_2 integer,
+    long_prop_1 bigint,
+    long_prop_2 bigint,
+    dec_prop_1 numeric,
+    dec_prop_2 numeric,
+    bool_prop_1 boolean,
+    bool_prop_2 boolean,
+    time_zone_id text
+);
+
+COMMENT ON TABLE quartz.qrtz_simprop_triggers IS 'Not used here; Quartz reads it';
+
+CREATE TABLE quartz.qrtz_triggers (
+    sched_name text NOT NULL,
+    trigger_name text NOT NULL,
+    trigger_group text NOT NULL,
+    job_name text NOT NULL,
+    job_group text NOT NULL,
+    description text,
+    next_fire_time bigint,
+    prev_fire_time bigint,
+    priority integer,
+    trigger_state text NOT NULL,
+    trigger_type text NOT NULL,
+    start_time bigint NOT NULL,
+    end_time bigint,
+    calendar_name text,
+    misfire_instr smallint,
+    misfire_orig_fire_time bigint,
+    execution_group character varying(200),
+    preferred_node character varying(200),
+    preferred_node_auto boolean DEFAULT false NOT NULL,
+    retry_policy character varying(250),
+    retry_attempt integer,
+    continues_trigger_name text,
+    continues_trigger_group text,
+    continuation_condition integer,
+    overlap_policy integer,
+    pause_reason character varying(250),
+    paused_by character varying(200),
+    paused_at bigint,
+    misfire_threshold bigint,
+    fixed_delay boolean,
+    job_data bytea
+);
+
+COMMENT ON TABLE quartz.qrtz_triggers IS 'When each of them fires next, and manual runs that wait';
 
 CREATE TABLE scheduler.attempts (
     id uuid NOT NULL,
@@ -1022,11 +1250,53 @@ ALTER TABLE ONLY platform.idempotency_keys
 ALTER TABLE ONLY platform.recurring_jobs
     ADD CONSTRAINT recurring_jobs_pkey PRIMARY KEY (name);
 
+ALTER TABLE ONLY platform.recurring_runs
+    ADD CONSTRAINT recurring_runs_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY platform.schema_migrations
     ADD CONSTRAINT schema_migrations_name_key UNIQUE (name);
 
 ALTER TABLE ONLY platform.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (number);
+
+ALTER TABLE ONLY platform.servers
+    ADD CONSTRAINT servers_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY quartz.qrtz_blob_triggers
+    ADD CONSTRAINT qrtz_blob_triggers_pkey PRIMARY KEY (sched_name, trigger_name, trigger_group);
+
+ALTER TABLE ONLY quartz.qrtz_calendars
+    ADD CONSTRAINT qrtz_calendars_pkey PRIMARY KEY (sched_name, calendar_name);
+
+ALTER TABLE ONLY quartz.qrtz_cron_triggers
+    ADD CONSTRAINT qrtz_cron_triggers_pkey PRIMARY KEY (sched_name, trigger_name, trigger_group);
+
+ALTER TABLE ONLY quartz.qrtz_fired_triggers
+    ADD CONSTRAINT qrtz_fired_triggers_pkey PRIMARY KEY (sched_name, entry_id);
+
+ALTER TABLE ONLY quartz.qrtz_job_details
+    ADD CONSTRAINT qrtz_job_details_pkey PRIMARY KEY (sched_name, job_name, job_group);
+
+ALTER TABLE ONLY quartz.qrtz_locks
+    ADD CONSTRAINT qrtz_locks_pkey PRIMARY KEY (sched_name, lock_name);
+
+ALTER TABLE ONLY quartz.qrtz_paused_job_grps
+    ADD CONSTRAINT qrtz_paused_job_grps_pkey PRIMARY KEY (sched_name, job_group);
+
+ALTER TABLE ONLY quartz.qrtz_paused_trigger_grps
+    ADD CONSTRAINT qrtz_paused_trigger_grps_pkey PRIMARY KEY (sched_name, trigger_group);
+
+ALTER TABLE ONLY quartz.qrtz_scheduler_state
+    ADD CONSTRAINT qrtz_scheduler_state_pkey PRIMARY KEY (sched_name, instance_name);
+
+ALTER TABLE ONLY quartz.qrtz_simple_triggers
+    ADD CONSTRAINT qrtz_simple_triggers_pkey PRIMARY KEY (sched_name, trigger_name, trigger_group);
+
+ALTER TABLE ONLY quartz.qrtz_simprop_triggers
+    ADD CONSTRAINT qrtz_simprop_triggers_pkey PRIMARY KEY (sched_name, trigger_name, trigger_group);
+
+ALTER TABLE ONLY quartz.qrtz_triggers
+    ADD CONSTRAINT qrtz_triggers_pkey PRIMARY KEY (sched_name, trigger_name, trigger_group);
 
 ALTER TABLE ONLY scheduler.attempts
     ADD CONSTRAINT attempts_job_id_task_index_epoch_key UNIQUE (job_id, task_index, epoch);
@@ -1152,6 +1422,28 @@ CREATE INDEX idempotency_keys_by_age ON platform.idempotency_keys USING btree (c
 
 COMMENT ON INDEX platform.idempotency_keys_by_age IS 'Finds the keys that ForgetIdempotencyKeys deletes after 24 h';
 
+CREATE INDEX recurring_runs_of_job ON platform.recurring_runs USING btree (job, id DESC);
+
+CREATE INDEX recurring_runs_open ON platform.recurring_runs USING btree (id) WHERE (outcome = ANY (ARRAY['queued'::text, 'running'::text]));
+
+CREATE INDEX idx_qrtz_ft_inst_job_req_rcvry ON quartz.qrtz_fired_triggers USING btree (sched_name, instance_name, requests_recovery);
+
+CREATE INDEX idx_qrtz_ft_j_g ON quartz.qrtz_fired_triggers USING btree (sched_name, job_name, job_group);
+
+CREATE INDEX idx_qrtz_ft_t_g ON quartz.qrtz_fired_triggers USING btree (sched_name, trigger_name, trigger_group);
+
+CREATE INDEX idx_qrtz_j_g_n ON quartz.qrtz_job_details USING btree (sched_name, job_group, job_name);
+
+CREATE INDEX idx_qrtz_t_c ON quartz.qrtz_triggers USING btree (sched_name, calendar_name);
+
+CREATE INDEX idx_qrtz_t_g_n ON quartz.qrtz_triggers USING btree (sched_name, trigger_group, trigger_name);
+
+CREATE INDEX idx_qrtz_t_j ON quartz.qrtz_triggers USING btree (sched_name, job_name, job_group);
+
+CREATE INDEX idx_qrtz_t_nft_st ON quartz.qrtz_triggers USING btree (sched_name, trigger_state, next_fire_time, priority DESC, misfire_instr);
+
+CREATE INDEX attempts_failed ON scheduler.attempts USING btree (finished_at, id) WHERE (state = ANY (ARRAY['Rejected'::text, 'Declined'::text, 'Evicted'::text, 'Preempted'::text, 'TimedOut'::text, 'Crashed'::text, 'Lost'::text]));
+
 CREATE INDEX attempts_live_by_device ON scheduler.attempts USING btree (device_id, expires_at) WHERE (state = ANY (ARRAY['Leased'::text, 'Staging'::text, 'Running'::text, 'Uploading'::text]));
 
 CREATE UNIQUE INDEX attempts_one_live_per_replica ON scheduler.attempts USING btree (job_id, task_index, replica) WHERE (state = ANY (ARRAY['Leased'::text, 'Staging'::text, 'Running'::text, 'Uploading'::text, 'Reported'::text]));
@@ -1161,6 +1453,8 @@ CREATE INDEX attempts_under_notice ON scheduler.attempts USING btree (notice_unt
 CREATE INDEX job_dependencies_depends_on ON scheduler.job_dependencies USING btree (depends_on);
 
 CREATE INDEX jobs_account ON scheduler.jobs USING btree (account_id, id);
+
+CREATE INDEX jobs_failed ON scheduler.jobs USING btree (finished_at, id) WHERE (state = ANY (ARRAY['Failed'::text, 'Expired'::text]));
 
 CREATE INDEX jobs_limited ON scheduler.jobs USING btree (id) WHERE ((max_concurrent IS NOT NULL) AND (state = ANY (ARRAY['Admitted'::text, 'Running'::text])));
 
@@ -1173,6 +1467,8 @@ CREATE INDEX jobs_within_quote ON scheduler.jobs USING btree (finished_at) WHERE
 CREATE INDEX passes_at ON scheduler.passes USING btree (at);
 
 CREATE INDEX quotes_expires_at ON scheduler.quotes USING btree (expires_at);
+
+CREATE INDEX tasks_finished ON scheduler.tasks USING btree (finished_at) WHERE (finished_at IS NOT NULL);
 
 CREATE INDEX tasks_open ON scheduler.tasks USING btree (job_id, index) WHERE (open_slots > 0);
 
@@ -1280,6 +1576,21 @@ ALTER TABLE ONLY idle_compute.device_presence
 
 ALTER TABLE ONLY idle_compute.devices
     ADD CONSTRAINT devices_account_id_fkey FOREIGN KEY (account_id) REFERENCES identity.accounts(id);
+
+ALTER TABLE ONLY quartz.qrtz_blob_triggers
+    ADD CONSTRAINT qrtz_blob_triggers_sched_name_trigger_name_trigger_group_fkey FOREIGN KEY (sched_name, trigger_name, trigger_group) REFERENCES quartz.qrtz_triggers(sched_name, trigger_name, trigger_group) ON DELETE CASCADE;
+
+ALTER TABLE ONLY quartz.qrtz_cron_triggers
+    ADD CONSTRAINT qrtz_cron_triggers_sched_name_trigger_name_trigger_group_fkey FOREIGN KEY (sched_name, trigger_name, trigger_group) REFERENCES quartz.qrtz_triggers(sched_name, trigger_name, trigger_group) ON DELETE CASCADE;
+
+ALTER TABLE ONLY quartz.qrtz_simple_triggers
+    ADD CONSTRAINT qrtz_simple_triggers_sched_name_trigger_name_trigger_group_fkey FOREIGN KEY (sched_name, trigger_name, trigger_group) REFERENCES quartz.qrtz_triggers(sched_name, trigger_name, trigger_group) ON DELETE CASCADE;
+
+ALTER TABLE ONLY quartz.qrtz_simprop_triggers
+    ADD CONSTRAINT qrtz_simprop_triggers_sched_name_trigger_name_trigger_grou_fkey FOREIGN KEY (sched_name, trigger_name, trigger_group) REFERENCES quartz.qrtz_triggers(sched_name, trigger_name, trigger_group) ON DELETE CASCADE;
+
+ALTER TABLE ONLY quartz.qrtz_triggers
+    ADD CONSTRAINT qrtz_triggers_sched_name_job_name_job_group_fkey FOREIGN KEY (sched_name, job_name, job_group) REFERENCES quartz.qrtz_job_details(sched_name, job_name, job_group);
 
 ALTER TABLE ONLY scheduler.attempts
     ADD CONSTRAINT attempts_device_id_fkey FOREIGN KEY (device_id) REFERENCES idle_compute.devices(id);

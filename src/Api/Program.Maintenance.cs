@@ -6,6 +6,7 @@ using FogCompute.Application.Common.Security;
 using FogCompute.Application.Tokenomics;
 using FogCompute.Infrastructure.Persistence;
 using FogCompute.Infrastructure.Persistence.Embedded;
+using FogCompute.Infrastructure.Persistence.Migrations;
 using Npgsql;
 
 namespace FogCompute.Api;
@@ -14,6 +15,7 @@ namespace FogCompute.Api;
 //   ready           asks the server at API_PORT whether it is ready; for health checks in images without other programs
 //   database        keeps the embedded database running until standard input ends; prints its URL
 //   verify-ledger   prints the audit of the ledger as JSON; changes nothing
+//   create-admin    makes an admin, the password on standard input; see CreateAdminVerb for arguments and exit codes
 // Exit code 0: yes; 1: it cannot be told, or the answer is no.
 public static partial class Program
 {
@@ -25,6 +27,7 @@ public static partial class Program
         "ready" => ReadyAsync(args),
         "database" => HoldDatabaseAsync(args),
         "verify-ledger" => VerifyLedgerAsync(args),
+        CreateAdminVerb.Name => CreateAdminAsync(args[1..]),
         _ => null,
     };
 
@@ -74,6 +77,19 @@ public static partial class Program
         var audit = await scope.ServiceProvider.GetRequiredService<IDispatcher>().SendAsync(new AuditLedgerQuery(), CancellationToken.None);
         await Console.Out.WriteLineAsync(JsonSerializer.Serialize(audit, Indented));
         return audit.Balanced ? 0 : 1;
+    }
+
+    private static async Task<int> CreateAdminAsync(string[] args)
+    {
+        var (command, settings, code) = await CreateAdminVerb.ReadAsync(args, Console.In);
+        if (command is null)
+            return code;
+        var builder = NewBuilder(settings);
+        using var log = StandardError();
+        await using var database = await DatabaseHost.StartAsync(DatabaseOptions.From(builder.Configuration), log.CreateLogger("FogCompute.Database"));
+        await using var app = Build(builder, database); // Never started: only migrated, for this may be the first thing that happens to a database.
+        await Migrator.MigrateAsync(app.Services.GetRequiredService<NpgsqlDataSource>(), log.CreateLogger("FogCompute.Database"), CancellationToken.None);
+        return await CreateAdminVerb.RunAsync(command, app.Services, CancellationToken.None);
     }
 
     private static async Task<bool> HasCheckpointsAsync(DatabaseHost database)

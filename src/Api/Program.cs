@@ -31,13 +31,14 @@ public static partial class Program
                 return await verb;
             var builder = NewBuilder(args);
             // A mistyped setting is reported before a database is started for it.
-            _ = (ServerOptions.Read(builder.Configuration), EdgeSettings.Read(builder.Configuration), RateSettings.Read(builder.Configuration));
+            _ = (IdentitySettings.Read(builder.Configuration, ServerOptions.Read(builder.Configuration)), EdgeSettings.Read(builder.Configuration), RateSettings.Read(builder.Configuration));
             _ = (TelemetrySettings.Read(builder.Configuration), RedisOptions.From(builder.Configuration));
             await using var database = await DatabaseHost.StartAsync(DatabaseOptions.From(builder.Configuration), early.CreateLogger("FogCompute.Database"));
             await using var app = Build(builder, database);
             StopWithParent(app);
+            var firstRun = app.Services.GetRequiredService<FirstRun>();
             await app.RunAsync();
-            return Environment.ExitCode;
+            return firstRun.Refusal is { } noAdmin ? throw new ConfigurationException(noAdmin) : Environment.ExitCode;
         }
         catch (Exception refusal) when (refusal is ConfigurationException or InvalidOperationException or IOException)
         {
@@ -62,13 +63,15 @@ public static partial class Program
     public static WebApplication Build(WebApplicationBuilder builder, DatabaseHost database, Action<IServiceCollection>? adjust = null)
     {
         var server = ServerOptions.Read(builder.Configuration);
+        var (identity, mail) = IdentitySettings.Read(builder.Configuration, server);
         builder.AddHttp(server);
         builder.Services.AddApplication().AddPlatform(database)
-            .AddIdentity()
+            .AddIdentity(identity, mail)
             .AddScheduler(SchedulerSettings.Read(builder.Configuration))
             .AddScoped<LeaseLongPoll>().AddScoped<JobLogStream>()
             .AddTokenomics(server.LedgerKey, ParameterSettings.Read(builder.Configuration))
             .AddRealtimeFigures().AddSingleton<MetricsBeat>().AddHostedService(services => services.GetRequiredService<MetricsBeat>())
+            .AddSingleton<EventFeed>().AddHostedService(services => services.GetRequiredService<EventFeed>()).AddScoped<EventStream>()
             .AddArtifacts(new ArtifactOptions(Path.Combine(server.Home, "artifacts"), server.ArtifactMaxBytes))
             .AddDashboard(server.Home).AddBenchmarks()
             .AddHealth()

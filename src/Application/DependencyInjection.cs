@@ -41,6 +41,7 @@ public static class DependencyInjection
         services.AddScoped(typeof(IPipelineBehavior<,>), typeof(AuthorizationBehavior<,>));
         services.AddScoped(typeof(IPipelineBehavior<,>), typeof(ValidationBehavior<,>));
         services.AddScoped(typeof(IPipelineBehavior<,>), typeof(CollapsingBehavior<,>));
+        services.AddScoped(typeof(IPipelineBehavior<,>), typeof(PreparationBehavior<,>));
         services.AddScoped(typeof(IPipelineBehavior<,>), typeof(UnitOfWorkBehavior<,>));
         services.AddScoped(typeof(IPipelineBehavior<,>), typeof(IdempotencyBehavior<,>));
         services.AddScoped(typeof(IPipelineBehavior<,>), typeof(AuditBehavior<,>));
@@ -51,7 +52,7 @@ public static class DependencyInjection
         foreach (var contract in type.GetInterfaces().Where(i => i.IsGenericType))
         {
             var definition = contract.GetGenericTypeDefinition();
-            if (definition == typeof(IRequestHandler<,>) || definition == typeof(INotificationHandler<>))
+            if (definition == typeof(IRequestHandler<,>) || definition == typeof(INotificationHandler<>) || definition == typeof(IPreparation<>))
                 services.AddScoped(contract, type);
             else if (definition == typeof(IGroupHandler<,>))
                 services.AddGroupHandler(contract, type);

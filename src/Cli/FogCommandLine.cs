@@ -74,11 +74,15 @@ public static class FogCommandLine
             globals.Server, globals.Token, globals.Json, version,
             DemoCommand.Create(globals),
             UpCommand.Create(globals),
+            LoginCommands.Login(globals),
+            LoginCommands.Logout(globals),
+            LoginCommands.WhoAmI(globals),
             RunCommand.Create(globals),
             QuoteCommand.Create(globals),
             JobCommands.Create(globals),
             PlanCommand.Create(globals),
             NodeCommands.Create(globals),
+            EventsCommand.Create(globals),
             LedgerCommand.Create(globals),
             StatementCommand.Create(globals),
             StakeCommands.Stake(globals),
@@ -93,6 +97,7 @@ public static class FogCommandLine
             VoteCommands.Delegate(globals),
             ParametersCommand.Create(globals),
             BenchmarkCommand.Create(globals),
+            OpsCommands.Create(globals),
             DoctorCommand.Create(globals),
             CompletionCommand.Create(globals),
             CompletionCommand.CreateComplete(globals),
@@ -138,7 +143,7 @@ public sealed class GlobalOptions(CliHost host)
         Recursive = true,
     };
 
-    public Option<string?> Token { get; } = new("--token") { Description = "Bearer token or API key (also FOG_TOKEN)", HelpName = "TOKEN", Recursive = true };
+    public Option<string?> Token { get; } = new("--token") { Description = "Bearer token or API key (also FOG_TOKEN; default: the login of fog login)", HelpName = "TOKEN", Recursive = true };
     public Option<bool> Json { get; } = new("--json") { Description = "Print one JSON document instead of text", Recursive = true };
 }
 
@@ -174,7 +179,7 @@ public sealed class Invocation(GlobalOptions globals, ParseResult parse, Cancell
     }
 
     public string? Token => parse.GetValue(globals.Token) ?? Host.Variable("FOG_TOKEN");
-    public FogServer Server => _server ??= new FogServer(ServerAddress, Token);
+    public FogServer Server => _server ??= new FogServer(ServerAddress, Token, new SavedLogins(Host));
 
     public void Dispose() => _server?.Dispose();
 }

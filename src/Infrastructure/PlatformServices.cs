@@ -1,10 +1,12 @@
 using FogCompute.Application.Common.Messaging;
 using FogCompute.Application.Common.Pipeline;
+using FogCompute.Application.Operations;
 using FogCompute.Application.Platform;
 using FogCompute.Application.Common.Security;
 using FogCompute.Infrastructure.Audit;
 using FogCompute.Infrastructure.Caching;
 using FogCompute.Infrastructure.Messaging;
+using FogCompute.Infrastructure.Operations;
 using FogCompute.Infrastructure.Persistence;
 using FogCompute.Infrastructure.Persistence.Migrations;
 using FogCompute.Infrastructure.RecurringJobs;
@@ -49,7 +51,15 @@ public static class PlatformServices
         services.AddSingleton<IReadOnlyList<RecurringJob>>(jobs ?? RecurringJobTable.Rows);
         services.AddSingleton<RecurringJobsHealth>();
         services.AddSingleton<RecurringJobMeter>();
+        services.AddSingleton<ServerIdentity>();
         services.AddSingleton<JobLeadership>();
+        services.AddSingleton<JobControls>();
+        services.AddSingleton<RunHistory>();
+        services.AddSingleton<JobExecutor>();
+        services.AddSingleton<QuartzSchedules>();
+        services.AddScoped<IRecurringJobs, JobOffice>();
+        services.AddSingleton<QueueMemory>();
+        services.AddScoped<IOperationsFigures, OperationsFigures>();
         services.AddHostedService<RecurringJobRunner>();
         return services;
     }

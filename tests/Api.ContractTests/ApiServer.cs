@@ -3,12 +3,14 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using FogCompute.Api;
+using FogCompute.Api.Http;
 using FogCompute.Application.Artifacts.Contracts;
 using FogCompute.Application.Common.Security;
 using FogCompute.Application.Identity;
 using FogCompute.Domain.Artifacts;
 using FogCompute.Domain.Identity;
 using FogCompute.Domain.Scheduler;
+using FogCompute.Infrastructure.Identity;
 using FogCompute.Testing;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
@@ -54,6 +56,9 @@ public sealed class ApiServer : IAsyncDisposable
             services.AddScoped<IAttemptAccess>(_ => attempts);
             var real = services.Last(s => s.ServiceType == typeof(ICredentials));
             services.AddSingleton<ICredentials>(p => new DevicesByName((ICredentials)ActivatorUtilities.CreateInstance(p, real.ImplementationType!)));
+            // Real hashing takes a tenth of a second of a processor, on purpose.
+            services.AddSingleton(new PasswordHashingOptions(Iterations: 1_000));
+            services.AddSingleton(new FirstRunNotice(TextWriter.Null));
             adjust?.Invoke(services);
         });
         routes?.Invoke(app);

@@ -19,8 +19,22 @@ public sealed class AuditTests
         ["DeliverLeasesCommand"] = "Machine-made: the long poll of agents.",
         ["RecordProgressCommand"] = "Machine-made by agents.",
         ["RecordReportsCommand"] = "Machine-made by agents and signed by them; the ledger keeps what each was paid.",
+        ["IssueSocketTicketCommand"] = "Opens one public socket within half a minute, and nothing else.",
+        ["RedeemSocketTicketCommand"] = "Spends such a ticket.",
         ["EnsureLocalOperatorCommand"] = "Runs at every start; records itself when it opens the account.",
         ["ApplyFoundersParametersCommand"] = "Runs at every start; the parameters' own history keeps what it sets.",
+        ["RegisterCommand"] = "Records itself (identity.registered): its answer does not name the account.",
+        ["LoginCommand"] = "Records itself, wrong logins too (identity.logged_in, identity.login_failed, identity.recovery_code_used).",
+        ["RefreshCommand"] = "Machine-made, every half hour per session; records itself when a token is used twice (identity.refresh_reused).",
+        ["RequestPasswordResetCommand"] = "Does the same for known and unknown addresses; what comes of it is recorded (identity.password_reset).",
+        ["ResetPasswordCommand"] = "Records itself (identity.password_reset): who it was is known from the link only.",
+        ["ChangePasswordCommand"] = "Records itself, wrong passwords too (identity.password_changed, identity.password_check_failed).",
+        ["EnrolMfaCommand"] = "Changes nothing until it is confirmed; records a wrong password (identity.password_check_failed).",
+        ["DisableMfaCommand"] = "Records itself, wrong passwords too (identity.mfa_disabled, identity.password_check_failed).",
+        ["SetUpCommand"] = "Records itself (identity.set_up): its answer does not name the account.",
+        ["CreateAdminCommand"] = "Records itself when it makes one (identity.admin_created), not when the admin was there.",
+        ["IssueSetupTokenCommand"] = "Runs at every start without an admin; using the link is recorded (identity.set_up).",
+        ["SetUserRolesCommand"] = "Records itself with the roles before and after (identity.roles_changed).",
     };
 
     private static IReadOnlyList<Type> Commands(Assembly assembly) =>

@@ -114,7 +114,7 @@ public sealed class HouseRuleTests
     [Test]
     public void The_recurring_rule_sees_twins_strangers_and_silence()
     {
-        static RecurringJob Row(string name, string why) => RecurringJob.Of(name, TimeSpan.FromSeconds(1), () => new Application.Scheduler.PlacePendingJobsCommand(), why);
+        static RecurringJob Row(string name, string why) => RecurringJob.Pump(name, TimeSpan.FromSeconds(1), () => new Application.Scheduler.PlacePendingJobsCommand(), why);
         Assert.That(
             Rules.OddRecurringRows([Row("PlacePendingJobs", "x"), Row("PlacePendingJobs", "x"), Row("MakeCoffee", "")], Requests),
             Is.EqualTo(new[] { "PlacePendingJobs has 2 rows", "MakeCoffee is not a use case", "MakeCoffee does not say why" }));

@@ -80,6 +80,13 @@ internal sealed class TwoControlPlanesTests : Scenario
         var next = await client.SubmitAsync(new JobRequest { Name = "next", Payload = JobRequest.Noop, Constraints = new([Label]), Deterministic = false, Priority = 90 });
         await Wait.UntilAsync("the second control plane places", () => client.JobAsync(next.JobId), j => j.Attempts.Count > 0, Wait.OnThisMachine(TimeSpan.FromSeconds(10)));
         Took("first killed to the first placement by the second", killed);
+
+        // So are the schedules, those that the first one held among them; they ran on either.
+        using var operators = new FogClient(_second.Url, null);
+        var dead = TimeProvider.System.GetUtcNow();
+        await Wait.UntilAsync("the second runs every short schedule", () => operators.GetAsync<RecurringJobsView>("api/ops/jobs"),
+            jobs => jobs.Jobs.Where(j => j is { Kind: "schedule", PeriodSeconds: <= 15 }).All(j => j.LastRun?.Started > dead && j.LastRun.Outcome == "succeeded"), Wait.OnThisMachine(TimeSpan.FromSeconds(35)));
+        Took("first killed to every schedule of up to 15 s having run on the second", killed);
         var job = await Pool.CompletedAsync(submitted.JobId, client: client);
         Took($"first killed to the end of the job (silence {Silence} s)", killed);
         await Pool.CompletedAsync(next.JobId, client: client);

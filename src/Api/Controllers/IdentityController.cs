@@ -41,4 +41,15 @@ public sealed class IdentityController(IDispatcher dispatcher) : ControllerBase
     [ProducesResponseType<IssuedKeyAnswer>(201)]
     public async Task<IActionResult> CreateEnrolmentToken([FromBody] CreateEnrolmentTokenCommand command, CancellationToken cancel) =>
         Created("/api/identity/api-keys", await dispatcher.SendAsync(command, cancel));
+
+    [HttpGet("users")]
+    public Task<UsersAnswer> ListUsers([FromQuery] ListUsersQuery query, CancellationToken cancel) => dispatcher.SendAsync(query, cancel);
+
+    [HttpPut("users/{id:guid}/roles")]
+    public Task<UserAnswer> SetUserRoles(Guid id, [FromBody] SetUserRolesCommand command, CancellationToken cancel) =>
+        dispatcher.SendAsync(command with { UserId = new AccountId(id) }, cancel);
+
+    [HttpPut("users/{id:guid}/active")]
+    public Task<UserAnswer> SetUserActive(Guid id, [FromBody] SetUserActiveCommand command, CancellationToken cancel) =>
+        dispatcher.SendAsync(command with { UserId = new AccountId(id) }, cancel);
 }

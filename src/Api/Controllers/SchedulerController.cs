@@ -72,10 +72,27 @@ public sealed class SchedulerController(IDispatcher dispatcher) : ControllerBase
         return new EmptyResult();
     }
 
+    /// <remarks>
+    /// With <c>Accept: text/event-stream</c> or <c>follow=true</c> the answer is a stream that goes on: <c>open</c>, then each event by its kind, all with ids.
+    /// A client that comes back with <c>Last-Event-ID</c> (or <c>after</c>) gets what it missed; <c>reset</c> instead of <c>open</c> says that a part of it is gone.
+    /// </remarks>
+    [HttpGet("events")]
+    [ProducesResponseType<EventList>(200)]
+    public async Task<IActionResult> ListEvents(
+        [FromQuery] ListEventsQuery query, [FromQuery] bool? follow, [FromHeader(Name = "Last-Event-ID")] string? lastEvent, [FromServices] EventStream stream, CancellationToken cancel)
+    {
+        if (follow != true && !Request.Headers.Accept.Any(a => a?.Contains("text/event-stream", StringComparison.OrdinalIgnoreCase) == true))
+            return Ok(await dispatcher.SendAsync(query, cancel));
+        await stream.WriteAsync(HttpContext, query, lastEvent, HttpContext.RequestAborted);
+        return new EmptyResult();
+    }
+
     [HttpGet("passes/{id:guid}")]
     public Task<PlacementPassDetail> GetPlacementPass(Guid id, CancellationToken cancel) => dispatcher.SendAsync(new GetPlacementPassQuery(id), cancel);
 
     [HttpGet("passes/latest")]
+    [ProducesResponseType<PlacementPassDetail>(200)]
+    [ProducesResponseType(404)]
     public Task<PlacementPassDetail> GetLatestPlacementPass(CancellationToken cancel) => dispatcher.SendAsync(new GetLatestPlacementPassQuery(), cancel);
 
     [HttpGet("nodes")]

@@ -32,23 +32,37 @@ public sealed class LocalOperator
 /// operator's account is opened and the control plane calls itself ready. A database that goes away in between only makes this take longer.
 /// </summary>
 internal sealed partial class Opening(
-    Func<CancellationToken, Task> databaseReady, ServerOptions server, LocalOperator local, Readiness readiness, IServiceScopeFactory scopes, TimeProvider clock, ILogger<Opening> log) : BackgroundService
+    Func<CancellationToken, Task> databaseReady, ServerOptions server, LocalOperator local, FirstRun firstRun, Readiness readiness, IServiceScopeFactory scopes, TimeProvider clock, ILogger<Opening> log) : BackgroundService
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         await databaseReady(stoppingToken);
+        var mayRun = false;
+        await InsistAsync(async cancel => mayRun = await AsSystemAsync(firstRun.CheckAsync, cancel), stoppingToken);
+        if (!mayRun)
+            return;
         // Before any account: the settings of the founder count in a pool without one only.
         await InsistAsync(ApplyFoundersParametersAsync, stoppingToken);
         if (server.IsLoopback)
             await InsistAsync(cancel => local.OpenAsync(scopes, cancel), stoppingToken);
         readiness.Ready();
+        if (server.IsLoopback)
+        {
+            await InsistAsync(cancel => AsSystemAsync(async (dispatcher, token) =>
+            {
+                await firstRun.OfferAsync(dispatcher, token);
+                return true;
+            }, cancel), stoppingToken);
+        }
     }
 
-    private async Task ApplyFoundersParametersAsync(CancellationToken cancel)
+    private Task ApplyFoundersParametersAsync(CancellationToken cancel) => AsSystemAsync((dispatcher, token) => dispatcher.SendAsync(new ApplyFoundersParametersCommand(), token), cancel);
+
+    private async Task<T> AsSystemAsync<T>(Func<IDispatcher, CancellationToken, Task<T>> use, CancellationToken cancel)
     {
         await using var scope = scopes.CreateAsyncScope();
         scope.ServiceProvider.GetRequiredService<CallerContext>().Caller = Caller.System;
-        await scope.ServiceProvider.GetRequiredService<IDispatcher>().SendAsync(new ApplyFoundersParametersCommand(), cancel);
+        return await use(scope.ServiceProvider.GetRequiredService<IDispatcher>(), cancel);
     }
 
     private async Task InsistAsync(Func<CancellationToken, Task> step, CancellationToken cancel)
@@ -73,20 +87,33 @@ internal sealed partial class Opening(
 }
 
 /// <summary>
+/// The operation makes or renews an identity: whatever token comes along (an expired one of a client that sends it always) is not looked at.
+/// </summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class IgnoresCredentialsAttribute : Attribute;
+
+/// <summary>
 /// Says who is calling, for everything under <c>/api</c> and <c>/ws</c>. A token decides alone: one that is not good is refused and never
 /// falls back to the local operator. Without a token a caller is the local operator only if nothing hints that the request comes from
 /// elsewhere; browsers are the reason for most of the rules (a page on any site can make the browser send requests to localhost).
 /// </summary>
-internal sealed class Authentication(RequestDelegate next, ServerOptions server, LocalOperator local, ICredentials credentials)
+internal sealed class Authentication(RequestDelegate next, ServerOptions server, LocalOperator local, FirstRun firstRun, ICredentials credentials)
 {
+    private const int LongestAgent = 200;
+
     /// <summary>A proxy on this machine would make every visitor look like a loopback peer.</summary>
     internal static readonly string[] ProxyHeaders = ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via", "X-Original-For", "X-Original-Proto"];
 
-    public async Task InvokeAsync(HttpContext http, CallerContext context, CredentialContext credential)
+    public async Task InvokeAsync(HttpContext http, CallerContext context, CredentialContext credential, ClientContext client)
     {
         if (http.Request.Path.StartsWithSegments("/api", StringComparison.OrdinalIgnoreCase) || http.Request.Path.StartsWithSegments("/ws", StringComparison.OrdinalIgnoreCase))
         {
-            if (TokenOf(http.Request) is { } token)
+            if (!firstRun.IsOpen)
+                throw new FogException(HealthErrors.NotReady) { RetryAfter = TimeSpan.FromSeconds(1) };
+            client.Peer = http.Connection.RemoteIpAddress is { } address ? LoginKeys.PeerOf(address) : null;
+            client.Agent = AgentOf(http.Request);
+            var looksAtToken = http.GetEndpoint()?.Metadata.GetMetadata<IgnoresCredentialsAttribute>() is null;
+            if (looksAtToken && TokenOf(http.Request) is { } token)
             {
                 credential.Credential = await credentials.FindAsync(token, http.RequestAborted) ?? throw new FogException(IdentityErrors.InvalidToken);
                 context.Caller = credential.Credential.ToCaller();
@@ -98,6 +125,10 @@ internal sealed class Authentication(RequestDelegate next, ServerOptions server,
         }
         await next(http);
     }
+
+    /// <summary>What PostgreSQL can store and a terminal can show of it.</summary>
+    private static string? AgentOf(HttpRequest request) =>
+        request.Headers.UserAgent.ToString() is { Length: > 0 } agent ? new string([.. agent.Where(c => !char.IsControl(c) && !char.IsSurrogate(c)).Take(LongestAgent)]) : null;
 
     /// <summary>The token, "" when credentials of another form were sent, null when none were.</summary>
     private static string? TokenOf(HttpRequest request)

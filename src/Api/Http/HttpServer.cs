@@ -1,4 +1,5 @@
 using FluentValidation;
+using FogCompute.Api.Pages;
 using FogCompute.Api.Realtime;
 using FogCompute.Application.Common.Pipeline;
 using FogCompute.Application.Health;
@@ -44,6 +45,8 @@ internal static class HttpServer
         services.AddSingleton(TelemetrySettings.Read(builder.Configuration));
         services.AddSingleton<MetricsListeners>();
         services.AddSingleton<LocalOperator>();
+        services.AddSingleton<FirstRun>();
+        services.AddSingleton(new FirstRunNotice(Console.Error));
         services.AddExceptionHandler<Problems>();
         services.AddCors(cors => cors.AddDefaultPolicy(policy => policy
             .WithOrigins([.. server.CorsOrigins]).AllowAnyHeader().AllowAnyMethod().AllowCredentials()
@@ -97,7 +100,9 @@ internal static class HttpServer
         app.UseApiReference();
         app.MapControllers();
         app.MapMetricsSocket();
+        app.MapAccountPages();
         app.MapTelemetryPage();
+        app.MapOpsPage();
         app.MapOpenApiDocument();
 
         // Its gauge is there from the start, not from the first listener on.

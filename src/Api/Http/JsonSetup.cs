@@ -71,7 +71,7 @@ internal static class JsonSetup
         // Shapes are checked by the formatter, values by the validators of the use cases.
         mvc.ModelValidatorProviders.Clear();
         mvc.SuppressImplicitRequiredAttributeForNonNullableReferenceTypes = true;
-        mvc.ModelMetadataDetailsProviders.Add(new EmptyHeadersStay());
+        mvc.ModelMetadataDetailsProviders.Add(new BlankTextsStay());
         mvc.ModelBinderProviders.Insert(0, new MomentsInQueries());
     }
 
@@ -457,12 +457,16 @@ internal sealed class ExactWords : JsonConverterFactory
     }
 }
 
-/// <summary>A header that is there but empty stays empty, so that its validator sees it; MVC would take it for absent.</summary>
-internal sealed class EmptyHeadersStay : IDisplayMetadataProvider
+/// <summary>
+/// A header that is there but empty stays empty, so that its validator sees it, and so does a text of the path that is all blanks, since no use case expects an
+/// id that is null. MVC would take both for absent.
+/// </summary>
+internal sealed class BlankTextsStay : IDisplayMetadataProvider
 {
     public void CreateDisplayMetadata(DisplayMetadataProviderContext context)
     {
-        if (context.Attributes.OfType<FromHeaderAttribute>().Any())
+        var ofThePath = context.Key is { MetadataKind: ModelMetadataKind.Parameter } && !context.Attributes.OfType<IBindingSourceMetadata>().Any();
+        if (ofThePath || context.Attributes.OfType<FromHeaderAttribute>().Any())
             context.DisplayMetadata.ConvertEmptyStringToNull = false;
     }
 }
@@ -481,6 +485,13 @@ internal sealed class SnakeCaseQueryFactory : IValueProviderFactory
     {
         public override bool ContainsPrefix(string prefix) => base.ContainsPrefix(WireNames.Of(prefix));
 
-        public override ValueProviderResult GetValue(string key) => base.GetValue(WireNames.Of(key));
+        public override ValueProviderResult GetValue(string key)
+        {
+            var value = base.GetValue(WireNames.Of(key));
+            if (value.Values.All(text => text is null || StorableText.Fits(text)))
+                return value;
+            var fields = new Dictionary<string, string[]>(StringComparer.Ordinal) { [WireNames.Of(key)] = [$"Must be {StorableText.Wanted}."] };
+            throw new FogException(BodyErrors.Invalid(fields), fields);
+        }
     }
 }

@@ -162,12 +162,18 @@ internal static class OpenApiSetup
         {
             var statuses = new List<int> { 500, 503 };
             var hasInput = operation.RequestBody is not null || operation.Parameters is { Count: > 0 };
+            // A wrong token is refused wherever tokens are looked at, also where none is needed.
+            if (context.ApiDescription.RelativePath?.StartsWith("api/", StringComparison.Ordinal) == true)
+                statuses.Add(401);
             if (!useCase.IsPublic)
-                statuses.AddRange([401, 403]);
+                statuses.Add(403);
             if (operation.RequestBody is not null)
                 statuses.AddRange([400, 409, 413, 415]);
-            if (operation.Parameters?.Any(p => p.In == ParameterLocation.Path) == true)
-                statuses.AddRange(context.ApiDescription.HttpMethod is "GET" or "HEAD" ? [404] : [404, 409]);
+            // Any input may name what is not there: an id, an address, a job to wait for.
+            if (hasInput)
+                statuses.Add(404);
+            if (operation.Parameters?.Any(p => p.In == ParameterLocation.Path) == true && context.ApiDescription.HttpMethod is not ("GET" or "HEAD"))
+                statuses.Add(409);
             if (hasInput)
                 statuses.Add(422);
             var schema = context.SchemaGenerator.GenerateSchema(typeof(Problem), context.SchemaRepository);

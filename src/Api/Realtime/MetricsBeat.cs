@@ -27,9 +27,10 @@ internal sealed partial class MetricsBeat(IServiceScopeFactory scopes, TimeProvi
     public int Clients => _clients.Count;
 
     /// <summary>Sends the first frame at once, then each beat's until the listener leaves.</summary>
-    public async Task ServeAsync(WebSocket socket, CancellationToken stopping)
+    /// <param name="knows">Whether a token that the listener shows in its first message is one.</param>
+    public async Task ServeAsync(WebSocket socket, Func<string, CancellationToken, Task<bool>> knows, CancellationToken stopping)
     {
-        using var client = new MetricsClient(socket, time);
+        using var client = new MetricsClient(socket, knows, time);
         client.Offer(await CurrentAsync());
         _clients.TryAdd(client, 0);
         try

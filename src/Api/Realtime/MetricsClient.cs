@@ -9,10 +9,13 @@ namespace FogCompute.Api.Realtime;
 /// next one comes is replaced by it, so a slow listener sees fewer frames and costs nobody anything.
 /// </summary>
 /// <remarks>Nothing is allocated for a listener that is quiet: reading waits without a buffer, frames are shared by all.</remarks>
-internal sealed class MetricsClient(WebSocket socket, TimeProvider time) : IDisposable
+internal sealed class MetricsClient(WebSocket socket, Func<string, CancellationToken, Task<bool>> knows, TimeProvider time) : IDisposable
 {
     /// <summary>Largest message from a listener, bytes.</summary>
     public const int MaxMessage = 4096;
+
+    /// <summary>Who wants to say who they are does it in the first message, within this.</summary>
+    private static readonly TimeSpan AuthenticationLimit = TimeSpan.FromSeconds(5);
 
     private static readonly TimeSpan ClosingPatience = TimeSpan.FromSeconds(3);
     private static readonly byte[] Pong = """{"type":"pong"}"""u8.ToArray();
@@ -51,7 +54,12 @@ internal sealed class MetricsClient(WebSocket socket, TimeProvider time) : IDisp
         {
             var reason = await ReadAsync(_ended.Token);
             _ended.CancelAfter(ClosingPatience);
-            await socket.CloseAsync(reason, reason == WebSocketCloseStatus.MessageTooBig ? $"A message has at most {MaxMessage} bytes." : null, _ended.Token);
+            await socket.CloseAsync(reason, reason switch
+            {
+                WebSocketCloseStatus.MessageTooBig => $"A message has at most {MaxMessage} bytes.",
+                WebSocketCloseStatus.PolicyViolation => "The token is unknown, or came later than in the first message within 5 s.",
+                _ => null,
+            }, _ended.Token);
         }
         catch (Exception gone) when (gone is WebSocketException or OperationCanceledException or IOException)
         {
@@ -72,7 +80,8 @@ internal sealed class MetricsClient(WebSocket socket, TimeProvider time) : IDisp
 
     private async Task<WebSocketCloseStatus> ReadAsync(CancellationToken cancel)
     {
-        while (true)
+        var opened = time.GetTimestamp();
+        for (var first = true; ; first = false)
         {
             // Waits without a buffer for the beginning of a message.
             var begin = await socket.ReceiveAsync(Memory<byte>.Empty, cancel);
@@ -91,10 +100,14 @@ internal sealed class MetricsClient(WebSocket socket, TimeProvider time) : IDisp
                         return WebSocketCloseStatus.MessageTooBig;
                     end = part.EndOfMessage;
                 }
-                if (IsPing(buffer.AsMemory(0, length)))
+                switch (Read(buffer.AsMemory(0, length)))
                 {
-                    Interlocked.Exchange(ref _pongs, 1);
-                    Wake();
+                    case ("ping", _):
+                        Interlocked.Exchange(ref _pongs, 1);
+                        Wake();
+                        break;
+                    case ("auth", var token) when !first || time.GetElapsedTime(opened) > AuthenticationLimit || token is null || !await knows(token, cancel):
+                        return WebSocketCloseStatus.PolicyViolation;
                 }
             }
             finally
@@ -104,20 +117,21 @@ internal sealed class MetricsClient(WebSocket socket, TimeProvider time) : IDisp
         }
     }
 
-    /// <summary>Anything that is not a ping is nothing we know, and is ignored.</summary>
-    private static bool IsPing(ReadOnlyMemory<byte> text)
+    /// <summary>Type and token of a message. Anything that is neither ping nor auth is nothing we know, and is ignored.</summary>
+    private static (string? Type, string? Token) Read(ReadOnlyMemory<byte> text)
     {
         try
         {
             using var message = JsonDocument.Parse(text);
-            return message.RootElement.ValueKind == JsonValueKind.Object && message.RootElement.TryGetProperty("type", out var type)
-                && type.ValueKind == JsonValueKind.String && type.ValueEquals("ping"u8);
+            return message.RootElement.ValueKind == JsonValueKind.Object ? (Member(message.RootElement, "type"), Member(message.RootElement, "token")) : default;
         }
-        catch (JsonException)
+        catch (Exception garbage) when (garbage is JsonException or InvalidOperationException)
         {
-            return false;
+            return default; // InvalidOperationException: half a character.
         }
     }
+
+    private static string? Member(JsonElement message, string name) => message.TryGetProperty(name, out var member) && member.ValueKind == JsonValueKind.String ? member.GetString() : null;
 
     private void Wake()
     {

@@ -17,7 +17,7 @@ internal sealed class GetServiceInfoHandler(Readiness readiness) : IQueryHandler
 {
     private static readonly Dictionary<string, string> Links = new(StringComparer.Ordinal)
     {
-        ["docs"] = "/docs", ["redoc"] = "/redoc", ["openapi"] = "/openapi.json", ["health"] = "/health", ["ready"] = "/readyz", ["live"] = "/livez",
+        ["docs"] = "/docs", ["redoc"] = "/redoc", ["openapi"] = "/openapi.json", ["health"] = "/health", ["operations"] = "/ops/jobs", ["ready"] = "/readyz", ["live"] = "/livez",
     };
 
     public Task<ServiceInfoAnswer> Handle(GetServiceInfoQuery query, CancellationToken cancellationToken) =>

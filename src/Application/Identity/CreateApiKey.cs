@@ -21,10 +21,10 @@ public sealed record CreateApiKeyCommand : ICommand<IssuedKeyAnswer>
     /// <summary>The account it acts for; default: the caller's own.</summary>
     public Guid? AccountId { get; init; }
 
-    /// <summary>What it may do; default: what an ordinary member may. Never more than its maker.</summary>
+    /// <summary>What it may do; default: what an ordinary member may, as far as its maker may. Never more than its maker.</summary>
     public IReadOnlyList<string>? Permissions { get; init; }
 
-    /// <summary>Days until it expires, 1–3650; default: it does not.</summary>
+    /// <summary>Days until it expires, 1–3650; default: it does not. A key made with a key that expires never outlives it.</summary>
     public int? ExpiresInDays { get; init; }
 }
 
@@ -48,18 +48,20 @@ internal sealed class CreateApiKeyValidator : AbstractValidator<CreateApiKeyComm
     }
 }
 
-internal sealed class CreateApiKeyHandler(IIdentityDb db, CallerContext context, TimeProvider clock) : ICommandHandler<CreateApiKeyCommand, IssuedKeyAnswer>
+internal sealed class CreateApiKeyHandler(IIdentityDb db, CallerContext context, CredentialContext credential, TimeProvider clock) : ICommandHandler<CreateApiKeyCommand, IssuedKeyAnswer>
 {
     public async Task<IssuedKeyAnswer> Handle(CreateApiKeyCommand command, CancellationToken cancellationToken)
     {
         var account = await KeyRules.AccountOrCallersAsync(db, context.Caller, command.AccountId, cancellationToken);
-        var permissions = command.Permissions ?? Permissions.Member;
-        if (!context.Caller.IsOperator && permissions.Any(p => !context.Caller.Permissions.Contains(p)))
+        var permissions = command.Permissions ?? [.. Permissions.Member.Where(context.Caller.Permissions.Contains)];
+        if (permissions.Any(p => !context.Caller.Permissions.Contains(p)))
             throw IdentityErrors.NotGrantable.On("permissions");
         var now = clock.GetUtcNow();
+        var expires = command.ExpiresInDays is { } days ? now.AddDays(days) : (DateTimeOffset?)null;
+        if (KeyRules.LatestEnd(credential) is { } end)
+            expires = expires > end ? throw IdentityErrors.NotGrantable.On("expires_in_days") : expires ?? end;
         var secret = AccessSecret.New(AccessSecret.ApiKeyPrefix);
-        var key = AccessKey.Issue(AccessKeyKind.ApiKey, account, command.Name, secret, permissions, now,
-            command.ExpiresInDays is { } days ? now.AddDays(days) : null, uses: null);
+        var key = AccessKey.Issue(AccessKeyKind.ApiKey, account, command.Name, secret, permissions, now, expires, uses: null);
         db.AccessKeys.Add(key);
         return IssuedKeyAnswer.Of(key, secret);
     }
@@ -67,6 +69,9 @@ internal sealed class CreateApiKeyHandler(IIdentityDb db, CallerContext context,
 
 internal static class KeyRules
 {
+    /// <summary>When whatever is made with this credential must have expired; null: any time. A session is a person, who may make lasting keys.</summary>
+    public static DateTimeOffset? LatestEnd(CredentialContext context) => context.Credential is { Kind: CallerKind.ApiKey, ExpiresAt: var end } ? end : null;
+
     public static async Task<AccountId> AccountOrCallersAsync(IIdentityDb db, Caller caller, Guid? asked, CancellationToken cancel)
     {
         if (asked is not { } id || new AccountId(id) == caller.Account)

@@ -22,7 +22,7 @@ public sealed record CreateEnrolmentTokenCommand : ICommand<IssuedKeyAnswer>
     /// <summary>How many machines may use it, 1–1000; null: any number until it expires. Default 1.</summary>
     public int? Uses { get; init; } = 1;
 
-    /// <summary>Hours until it expires, 1–720. Default 24.</summary>
+    /// <summary>Hours until it expires, 1–720. Default 24. A token made with a key that expires never outlives it.</summary>
     public int ExpiresInHours { get; init; } = 24;
 }
 
@@ -36,14 +36,17 @@ internal sealed class CreateEnrolmentTokenValidator : AbstractValidator<CreateEn
     }
 }
 
-internal sealed class CreateEnrolmentTokenHandler(IIdentityDb db, CallerContext context, TimeProvider clock) : ICommandHandler<CreateEnrolmentTokenCommand, IssuedKeyAnswer>
+internal sealed class CreateEnrolmentTokenHandler(IIdentityDb db, CallerContext context, CredentialContext credential, TimeProvider clock) : ICommandHandler<CreateEnrolmentTokenCommand, IssuedKeyAnswer>
 {
     public async Task<IssuedKeyAnswer> Handle(CreateEnrolmentTokenCommand command, CancellationToken cancellationToken)
     {
         var account = await KeyRules.AccountOrCallersAsync(db, context.Caller, command.AccountId, cancellationToken);
         var now = clock.GetUtcNow();
+        var expires = now.AddHours(command.ExpiresInHours);
+        if (KeyRules.LatestEnd(credential) is { } end && end < expires)
+            expires = end;
         var secret = AccessSecret.New(AccessSecret.EnrolmentPrefix);
-        var token = AccessKey.Issue(AccessKeyKind.EnrolmentToken, account, command.Name, secret, Permissions.Enrolment, now, now.AddHours(command.ExpiresInHours), command.Uses);
+        var token = AccessKey.Issue(AccessKeyKind.EnrolmentToken, account, command.Name, secret, Permissions.Enrolment, now, expires, command.Uses);
         db.AccessKeys.Add(token);
         return IssuedKeyAnswer.Of(token, secret);
     }

@@ -9,7 +9,15 @@ public static class IdentityApplication
     public static IServiceCollection AddIdentityApplication(this IServiceCollection services)
     {
         services.AddScoped<CredentialContext>();
+        services.AddScoped<ClientContext>();
         services.AddScoped<IEnrolment, Enrolment>();
+        services.AddScoped<SignedIn>();
+        services.AddScoped<SessionDesk>();
+        services.AddScoped<UserOpening>();
+        services.AddScoped<UserDesk>();
+        services.AddScoped<ResetMails>();
+        services.AddScoped<Passwords.PasswordWork>();
+        services.AddScoped<Passwords.OwnPassword>();
         return services;
     }
 }

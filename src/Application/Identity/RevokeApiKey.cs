@@ -7,7 +7,7 @@ using FogCompute.Domain.Identity;
 namespace FogCompute.Application.Identity;
 
 // DELETE /api/identity/api-keys/{id}
-// The key or enrolment token stops working within 5 s on every control-plane process; repeating it is harmless.
+// The key or enrolment token stops working at once (within 5 s on a control-plane process that signals do not reach); repeating it is harmless.
 
 /// <summary>Revoke an API key or enrolment token; it stops working within 5 seconds.</summary>
 [RequiresPermission(Permissions.KeysManage)]
@@ -19,7 +19,7 @@ public sealed record RevokeApiKeyCommand : ICommand<RevokedKeyAnswer>
 
 public sealed record RevokedKeyAnswer(bool Success, Guid Id, DateTimeOffset RevokedAt);
 
-internal sealed class RevokeApiKeyHandler(IIdentityDb db, CallerContext context, TimeProvider clock) : ICommandHandler<RevokeApiKeyCommand, RevokedKeyAnswer>
+internal sealed class RevokeApiKeyHandler(IIdentityDb db, CallerContext context, ITransactionScope scope, TimeProvider clock) : ICommandHandler<RevokeApiKeyCommand, RevokedKeyAnswer>
 {
     public async Task<RevokedKeyAnswer> Handle(RevokeApiKeyCommand command, CancellationToken cancellationToken)
     {
@@ -27,6 +27,7 @@ internal sealed class RevokeApiKeyHandler(IIdentityDb db, CallerContext context,
         if (key is null || !context.Caller.MayActFor(key.AccountId))
             throw new FogException(IdentityErrors.KeyNotFound);
         key.Revoke(clock.GetUtcNow());
+        scope.SignalAfterCommit(Topics.Credentials);
         return new RevokedKeyAnswer(true, key.Id.Value, key.RevokedAt!.Value);
     }
 }

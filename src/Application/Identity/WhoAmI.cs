@@ -11,7 +11,7 @@ namespace FogCompute.Application.Identity;
 [RequiresPermission(Permissions.Public)]
 public sealed record WhoAmIQuery : IQuery<WhoAmIAnswer>;
 
-/// <param name="Kind">anonymous, local_operator, api_key, enrolment_token or device.</param>
+/// <param name="Kind">anonymous, local_operator, user, api_key, enrolment_token or device.</param>
 public sealed record WhoAmIAnswer(CallerKind Kind, Guid? AccountId, string? Name, string? Address, string? DeviceId, IReadOnlyList<string> Permissions);
 
 internal sealed class WhoAmIHandler(IIdentityDb db, CallerContext context) : IQueryHandler<WhoAmIQuery, WhoAmIAnswer>

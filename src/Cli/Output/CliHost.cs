@@ -20,6 +20,9 @@ public sealed record CliHost
 
     /// <summary>Characters in a line of the terminal; null: ask it.</summary>
     public int? Columns { get; init; }
+
+    /// <summary>Asks the person at the terminal for something without showing what they type; null: there is nobody to ask.</summary>
+    public Func<string, string>? AskSecret { get; init; }
     public required Func<string, string?> Variable { get; init; }
     public required string CurrentDirectory { get; init; }
     public TimeProvider Time { get; init; } = TimeProvider.System;
@@ -35,9 +38,25 @@ public sealed record CliHost
         In = Console.In,
         OutIsTerminal = !Console.IsOutputRedirected,
         ErrorIsTerminal = !Console.IsErrorRedirected,
+        AskSecret = Console.IsInputRedirected ? null : ReadSecret,
         Variable = name => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : null,
         CurrentDirectory = Environment.CurrentDirectory,
     };
+
+    private static string ReadSecret(string prompt)
+    {
+        Console.Error.Write(prompt);
+        var typed = new StringBuilder();
+        while (Console.ReadKey(intercept: true) is var key && key.Key != ConsoleKey.Enter)
+        {
+            if (key.Key != ConsoleKey.Backspace && key.KeyChar != '\0')
+                typed.Append(key.KeyChar);
+            else if (key.Key == ConsoleKey.Backspace && typed.Length > 0)
+                typed.Length--;
+        }
+        Console.Error.WriteLine();
+        return typed.ToString();
+    }
 
     /// <summary>State of agents and of an embedded control plane: <c>FOG_HOME</c>, else <c>~/.fogcompute</c>.</summary>
     public string FogHome => Variable("FOG_HOME") is { } home

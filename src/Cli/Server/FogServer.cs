@@ -23,11 +23,17 @@ public sealed class FogServer : IDisposable
 
     private readonly HttpClient _http;
 
-    public FogServer(Uri address, string? token)
+    /// <param name="address">Where it listens.</param>
+    /// <param name="token">Sent with every request; null: none.</param>
+    /// <param name="logins">Where the token of a login is, if no other is given.</param>
+    public FogServer(Uri address, string? token, SavedLogins? logins = null)
     {
         Address = address;
         // A proxy that is set for the outside world must not catch calls to this machine.
-        _http = new HttpClient(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(5), UseProxy = !address.IsLoopback })
+        HttpMessageHandler handler = new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(5), UseProxy = !address.IsLoopback };
+        if (token is null && logins is not null)
+            handler = new SavedLoginHandler(logins, address, handler);
+        _http = new HttpClient(handler)
         {
             BaseAddress = address.AbsoluteUri.EndsWith('/') ? address : new Uri(address.AbsoluteUri + "/"),
             Timeout = Timeout.InfiniteTimeSpan,
@@ -305,7 +311,7 @@ public sealed class FogServer : IDisposable
             detail.Add($"trace: {trace}");
         var (exitCode, next) = response.StatusCode switch
         {
-            HttpStatusCode.Unauthorized => (ExitCodes.Auth, "Pass a token: --token T or FOG_TOKEN. Without one only a server on this machine's loopback accepts you."),
+            HttpStatusCode.Unauthorized => (ExitCodes.Auth, "Log in (fog login) or pass a token: --token T or FOG_TOKEN. Without one only a server on this machine's loopback accepts you."),
             HttpStatusCode.Forbidden => (ExitCodes.Auth, "Use a token whose account may do this: --token T or FOG_TOKEN."),
             HttpStatusCode.NotFound => (ExitCodes.NotFound, NotFoundHint(response.RequestMessage?.RequestUri?.AbsolutePath)),
             HttpStatusCode.Conflict => (ExitCodes.Conflict, ConflictHint(response.RequestMessage?.RequestUri?.AbsolutePath, code)),

@@ -83,6 +83,14 @@ public static class AccessSecret
     public const string EnrolmentPrefix = "foge_";
     public const string DevicePrefix = "fogd_";
 
+    /// <summary>Access and refresh token of a session.</summary>
+    public const string AccessPrefix = "foga_";
+    public const string RefreshPrefix = "fogr_";
+
+    /// <summary>The links of a password reset and of the first run.</summary>
+    public const string ResetPrefix = "fogp_";
+    public const string SetupPrefix = "fogs_";
+
     private const int Characters = 43;
     private const string Alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 

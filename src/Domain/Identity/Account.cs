@@ -6,6 +6,9 @@ public sealed class Account
     /// <summary>The account of the person at this machine in the embedded default.</summary>
     public const string LocalName = "local";
 
+    /// <summary>Names that nobody may register: whoever had <see cref="LocalName"/> would be the local operator one day.</summary>
+    public static readonly IReadOnlyList<string> ReservedNames = [LocalName, "system"];
+
     private Account()
     {
         Name = "";

@@ -16,3 +16,11 @@ public readonly record struct AccessKeyId(Guid Value)
 
     public override string ToString() => Value.ToString("D");
 }
+
+/// <summary>One login of a user.</summary>
+public readonly record struct SessionId(Guid Value)
+{
+    public static SessionId New(DateTimeOffset now) => new(Guid.CreateVersion7(now));
+
+    public override string ToString() => Value.ToString("D");
+}

@@ -52,7 +52,7 @@ internal sealed class DatabaseProbe(IServiceScopeFactory scopes, TimeProvider cl
     }
 }
 
-/// <summary>Recurring jobs: all run, none failed the last time.</summary>
+/// <summary>Recurring jobs: all run, none is paused, none failed the last time.</summary>
 internal sealed class JobsProbe(IServiceScopeFactory scopes) : SqlProbe(scopes)
 {
     public override string Name => "jobs";
@@ -60,11 +60,14 @@ internal sealed class JobsProbe(IServiceScopeFactory scopes) : SqlProbe(scopes)
     protected override async Task<HealthReport> CheckAsync(FogDbContext db, CancellationToken cancel)
     {
         var rows = await db.QuerySqlAsync(
-            "SELECT name, last_finished_at IS NOT NULL, last_error IS NOT NULL FROM platform.recurring_jobs ORDER BY name",
-            r => (Name: r.GetString(0), Finished: r.GetBoolean(1), Failed: r.GetBoolean(2)), cancel);
+            "SELECT name, last_finished_at IS NOT NULL, last_error IS NOT NULL, paused_at FROM platform.recurring_jobs ORDER BY name",
+            r => (Name: r.GetString(0), Finished: r.GetBoolean(1), Failed: r.GetBoolean(2), Paused: r.IsDBNull(3) ? (DateTimeOffset?)null : r.GetFieldValue<DateTimeOffset>(3)), cancel);
         var failing = rows.Where(r => r.Failed).Select(r => r.Name).ToList();
+        var paused = rows.Where(r => r.Paused is not null).Select(r => $"{r.Name} (since {r.Paused:yyyy-MM-dd HH:mm} UTC)").ToList();
         return rows switch
         {
+            _ when paused.Count > 0 => new HealthReport(HealthStatus.Degraded,
+                $"PAUSED by an operator: {string.Join(", ", paused)}.{(failing.Count > 0 ? $" Failed the last time: {string.Join(", ", failing)}." : "")}"),
             _ when failing.Count > 0 => new HealthReport(HealthStatus.Degraded, $"Failed the last time: {string.Join(", ", failing)}."),
             _ when !rows.Any(r => r.Finished) => new HealthReport(HealthStatus.Unknown, "No recurring job has finished yet."),
             _ => new HealthReport(HealthStatus.Healthy, $"{rows.Count} recurring jobs run without errors."),

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using FogCompute.Application.Common.Messaging;
 using FogCompute.Application.Common.Security;
 using FogCompute.Application.Identity;
 using FogCompute.Domain.Identity;
@@ -9,9 +10,10 @@ namespace FogCompute.Infrastructure.Identity;
 
 /// <summary>
 /// Finds the holder of a secret by its hash, with a small memory of hits: agents call thousands of times a second with a handful of keys.
-/// Each lookup opens and closes its own scope, so that a long poll holds no database connection on behalf of its authentication.
+/// Each lookup opens and closes its own scope, so that a long poll holds no database connection on behalf of its authentication. The memory is
+/// emptied whenever somebody's credentials are revoked, on every process that signals reach.
 /// </summary>
-internal sealed class Credentials(IServiceScopeFactory scopes, TimeProvider clock) : ICredentials
+internal sealed class Credentials(IServiceScopeFactory scopes, ISignals signals, TimeProvider clock) : ICredentials, IDisposable
 {
     private static readonly TimeSpan Freshness = TimeSpan.FromSeconds(5);
     private const int MostEntries = 10_000;
@@ -21,10 +23,14 @@ internal sealed class Credentials(IServiceScopeFactory scopes, TimeProvider cloc
 
     private readonly ConcurrentDictionary<string, (Credential Credential, DateTimeOffset Until)> _known = new(StringComparer.Ordinal);
 
+    private ISignalTicket _revocations = signals.Listen(Topics.Credentials);
+
     public async Task<Credential?> FindAsync(string secret, CancellationToken cancel)
     {
         if (secret.Length > LongestSecret)
             return null;
+        if (Volatile.Read(ref _revocations) is { IsSignalled: true } signalled)
+            Forget(signalled);
         var now = clock.GetUtcNow();
         var hash = AccessSecret.HashOf(secret);
         var slot = Convert.ToBase64String(hash);
@@ -35,6 +41,7 @@ internal sealed class Credentials(IServiceScopeFactory scopes, TimeProvider cloc
         var db = scope.ServiceProvider.GetRequiredService<FogDbContext>();
         var found = secret switch
         {
+            _ when secret.StartsWith(AccessSecret.AccessPrefix, StringComparison.Ordinal) => await SessionAsync(db, hash, now, cancel),
             _ when secret.StartsWith(AccessSecret.ApiKeyPrefix, StringComparison.Ordinal) => await AccessKeyAsync(db, AccessKeyKind.ApiKey, hash, now, cancel),
             _ when secret.StartsWith(AccessSecret.EnrolmentPrefix, StringComparison.Ordinal) => await AccessKeyAsync(db, AccessKeyKind.EnrolmentToken, hash, now, cancel),
             _ when secret.StartsWith(AccessSecret.DevicePrefix, StringComparison.Ordinal) => await DeviceAsync(db, hash, cancel),
@@ -52,11 +59,40 @@ internal sealed class Credentials(IServiceScopeFactory scopes, TimeProvider cloc
         return found;
     }
 
+    public void Dispose() => _revocations.Dispose();
+
+    private void Forget(ISignalTicket signalled)
+    {
+        var next = signals.Listen(Topics.Credentials);
+        if (Interlocked.CompareExchange(ref _revocations, next, signalled) == signalled)
+            signalled.Dispose();
+        else
+            next.Dispose();
+        _known.Clear();
+    }
+
+    private static async Task<Credential?> SessionAsync(FogDbContext db, byte[] hash, DateTimeOffset now, CancellationToken cancel)
+    {
+        const string sql = """
+            SELECT s.id, s.account_id, u.roles, t.expires_at FROM identity.session_tokens t
+            JOIN identity.sessions s ON s.id = t.session_id JOIN identity.users u ON u.account_id = s.account_id
+            WHERE t.secret_hash = $1 AND t.kind = $2 AND t.expires_at > $3 AND s.ended_at IS NULL AND s.expires_at > $3 AND u.is_active
+            """;
+        var rows = await db.QuerySqlAsync(
+            sql,
+            r => new Credential(CallerKind.User, new AccountId(r.GetGuid(1)), DeviceId: null, Key: null, Roles.PermissionsOf(r.GetFieldValue<string[]>(2)), r.GetFieldValue<DateTimeOffset>(3))
+            {
+                Session = new SessionId(r.GetGuid(0)),
+            },
+            cancel, hash, nameof(SessionTokenKind.Access), now);
+        return rows.SingleOrDefault();
+    }
+
     private static async Task<Credential?> AccessKeyAsync(FogDbContext db, AccessKeyKind kind, byte[] hash, DateTimeOffset now, CancellationToken cancel)
     {
         const string sql = """
-            SELECT id, account_id, permissions, expires_at FROM identity.access_keys
-            WHERE secret_hash = $1 AND kind = $2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $3)
+            SELECT k.id, k.account_id, k.permissions, k.expires_at, u.roles FROM identity.access_keys k LEFT JOIN identity.users u ON u.account_id = k.account_id
+            WHERE k.secret_hash = $1 AND k.kind = $2 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $3) AND u.is_active IS NOT FALSE
             """;
         var rows = await db.QuerySqlAsync(
             sql,
@@ -65,10 +101,19 @@ internal sealed class Credentials(IServiceScopeFactory scopes, TimeProvider cloc
                 new AccountId(r.GetGuid(1)),
                 DeviceId: null,
                 new AccessKeyId(r.GetGuid(0)),
-                new HashSet<string>(r.GetFieldValue<string[]>(2), StringComparer.Ordinal),
+                Within(r.GetFieldValue<string[]>(2), r.IsDBNull(4) ? null : r.GetFieldValue<string[]>(4)),
                 r.IsDBNull(3) ? null : r.GetFieldValue<DateTimeOffset>(3)),
             cancel, hash, kind.ToString(), now);
         return rows.SingleOrDefault();
+    }
+
+    /// <summary>What a key may: where a person is behind its account, never more than their roles of today.</summary>
+    private static HashSet<string> Within(string[] permissions, string[]? roles)
+    {
+        var may = new HashSet<string>(permissions, StringComparer.Ordinal);
+        if (roles is not null)
+            may.IntersectWith(Roles.PermissionsOf(roles));
+        return may;
     }
 
     private static async Task<Credential?> DeviceAsync(FogDbContext db, byte[] hash, CancellationToken cancel)

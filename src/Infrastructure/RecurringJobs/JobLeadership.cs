@@ -5,7 +5,7 @@ using Npgsql;
 namespace FogCompute.Infrastructure.RecurringJobs;
 
 /// <summary>
-/// Keeps each row of the table to one process at a time. One connection per process holds a session-level advisory lock for every row it leads,
+/// Keeps each pump of the table to one process at a time. One connection per process holds a session-level advisory lock for every pump it leads,
 /// for as long as it lives, so a run costs nothing extra; the server frees the locks the moment the process or its connection ends, and the
 /// others try for them every second.
 /// <para>
@@ -21,8 +21,10 @@ internal sealed partial class JobLeadership(DatabaseHost host, IReadOnlyList<Rec
 
     private static readonly TimeSpan TryPeriod = TimeSpan.FromSeconds(1);
 
+    private readonly List<RecurringJob> _pumps = [.. jobs.Where(job => job.Kind == RecurringKind.Pump)];
+
     private readonly Dictionary<string, TaskCompletionSource<CancellationToken>> _leads =
-        jobs.ToDictionary(job => job.Name, _ => NewLead(), StringComparer.Ordinal);
+        jobs.Where(job => job.Kind == RecurringKind.Pump).ToDictionary(job => job.Name, _ => NewLead(), StringComparer.Ordinal);
 
     private readonly Lock _gate = new();
 
@@ -38,13 +40,13 @@ internal sealed partial class JobLeadership(DatabaseHost host, IReadOnlyList<Rec
     public bool Leads(RecurringJob job)
     {
         lock (_gate)
-            return _leads[job.Name].Task.IsCompleted;
+            return _leads.GetValueOrDefault(job.Name)?.Task.IsCompleted == true;
     }
 
     public async Task RunAsync(CancellationToken stop)
     {
         var reported = false;
-        while (!stop.IsCancellationRequested)
+        while (_pumps.Count > 0 && !stop.IsCancellationRequested)
         {
             try
             {
@@ -95,7 +97,7 @@ internal sealed partial class JobLeadership(DatabaseHost host, IReadOnlyList<Rec
     {
         List<RecurringJob> missing;
         lock (_gate)
-            missing = jobs.Where(job => !_leads[job.Name].Task.IsCompleted).ToList();
+            missing = _pumps.Where(job => !_leads[job.Name].Task.IsCompleted).ToList();
         await using var command = new NpgsqlCommand("SELECT name FROM unnest($2, $3) AS r(name, id) WHERE pg_try_advisory_lock($1, id)", connection)
         {
             CommandTimeout = AnswerSeconds,

@@ -21,6 +21,7 @@ public static class SchedulerServices
         .AddScoped<IPreemptionDesk, PreemptionDesk>()
         .AddScoped<IPlacementPool, PlacementPool>()
         .AddScoped<IPassLog, PassLog>()
+        .AddScoped<IEventLog, EventLog>()
         .AddScoped<IPresenceLog, PresenceLog>()
         .AddSingleton<PresenceProfiles>()
         .AddScoped<SchedulerFigures>()

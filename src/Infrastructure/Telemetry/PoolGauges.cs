@@ -13,7 +13,7 @@ internal sealed partial class PoolGauges
 {
     private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Stale = TimeSpan.FromMinutes(1);
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
     private readonly SemaphoreSlim _counting = new(1, 1);
     private readonly IServiceScopeFactory _scopes;
@@ -34,24 +34,26 @@ internal sealed partial class PoolGauges
             "{device}", "Enrolled devices of the pool.");
     }
 
-    /// <summary>Counts, unless that was done just now; readers that come together share one count.</summary>
-    public async Task RefreshAsync(CancellationToken cancel)
+    /// <summary>Counts, unless that was done just now; readers that come together share one count. False: there is no count.</summary>
+    public async Task<bool> RefreshAsync(CancellationToken cancel)
     {
         await _counting.WaitAsync(cancel);
         try
         {
             if (Age < Fresh)
-                return;
+                return true;
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
             limit.CancelAfter(Patience);
             await using var scope = _scopes.CreateAsyncScope();
             var counts = await scope.ServiceProvider.GetRequiredService<IPoolFigures>().CountAsync(limit.Token);
             _sample = counts is null ? null : new Sample(counts, _time.GetTimestamp());
+            return counts is not null;
         }
         catch (Exception failure) when (!cancel.IsCancellationRequested)
         {
             _sample = null;
             NotCounted(_log, failure);
+            return false;
         }
         finally
         {

@@ -83,9 +83,9 @@ internal sealed class PrometheusText : BaseExporter<Metric>
     /// <summary>name="value", by name.</summary>
     private static IEnumerable<string> Labels(IEnumerable<KeyValuePair<string, object>> tags) => tags
         .GroupBy(t => Sanitized(t.Key, allowColon: false), StringComparer.Ordinal).OrderBy(g => g.Key, StringComparer.Ordinal)
-        .Select(g => $"{g.Key}=\"{Escaped(string.Join(';', g.Select(t => Text1(t.Value))), quotes: true)}\"");
+        .Select(g => $"{g.Key}=\"{Escaped(string.Join(';', g.Select(t => Plain(t.Value))), quotes: true)}\"");
 
-    private static string Text1(object? value) => value switch
+    private static string Plain(object? value) => value switch
     {
         null => "",
         bool flag => flag ? "true" : "false",

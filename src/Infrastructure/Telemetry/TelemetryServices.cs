@@ -32,6 +32,7 @@ internal sealed class Telemetry : BackgroundService, IMetricsPage
 
     private static readonly string[] Sources = [UseCaseMeter.Name, "Microsoft.AspNetCore", "Npgsql"];
     private static readonly TimeSpan CountPeriod = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan RetryPeriod = TimeSpan.FromSeconds(1);
 
     /// <summary>A collector that is gone must not hold up the end of this process.</summary>
     private static readonly TimeSpan FlushPatience = TimeSpan.FromSeconds(1.5);
@@ -73,8 +74,8 @@ internal sealed class Telemetry : BackgroundService, IMetricsPage
         // An exporter reads gauges in its own time; for /metrics they are counted when it is asked for.
         while (_exportsMetrics)
         {
-            await _pool.RefreshAsync(stoppingToken);
-            await Task.Delay(CountPeriod, stoppingToken);
+            var counted = await _pool.RefreshAsync(stoppingToken);
+            await Task.Delay(counted ? CountPeriod : RetryPeriod, stoppingToken);
         }
     }
 

@@ -228,20 +228,36 @@ public sealed class ServerSettingsTests
     [TestCase("CORS_ORIGINS", "http://localhost:3000,localhost:3001")]
     [TestCase("CORS_ORIGINS", "http://localhost:3000/path")]
     [TestCase("FOG_ARTIFACT_MAX_BYTES", "0")]
+    [TestCase("FOG_REGISTRATION", "perhaps")]
+    [TestCase("FOG_PUBLIC_URL", "fog.example.org")]
+    [TestCase("FOG_PUBLIC_URL", "https://fog.example.org/pool")]
+    [TestCase("FOG_MAIL_FROM", "nobody")]
     [TestCase("FOG_DRAIN_SECONDS", "301")]
     [TestCase("FOG_DRAIN_SECONDS", "-1")]
     public void Refuses_a_setting_by_key_and_value(string key, string value)
     {
         var builder = Program.NewBuilder([$"--{key}={value}"]);
-        Assert.That(() => Api.Http.ServerOptions.Read(builder.Configuration), Throws.TypeOf<Api.Http.ConfigurationException>()
+        Assert.That(() => Api.Http.IdentitySettings.Read(builder.Configuration, Api.Http.ServerOptions.Read(builder.Configuration)), Throws.TypeOf<Api.Http.ConfigurationException>()
             .With.Message.Contains(key).And.Message.Contains(value.Split(',').Last()).And.Message.Contains("allowed"));
+    }
+
+    [TestCase("smtps://user:hunter22@mail.example.org:465")]
+    [TestCase("mail.example.org")]
+    [TestCase("smtp://user:hunter22@mail.example.org/path")]
+    public void Refuses_a_mail_server_without_repeating_its_password(string value)
+    {
+        var builder = Program.NewBuilder([$"--FOG_SMTP_URL={value}"]);
+        Assert.That(() => Api.Http.IdentitySettings.Read(builder.Configuration, Api.Http.ServerOptions.Read(builder.Configuration)), Throws.TypeOf<Api.Http.ConfigurationException>()
+            .With.Message.Contains("FOG_SMTP_URL").And.Message.Not.Contains("hunter22"));
     }
 
     [Test]
     public async Task Switches_the_local_operator_off_when_others_can_reach_the_server()
     {
+        var database = await Testing.TestDatabase.CreateAsync();
+        await Identity.People.InsertAdminAsync(database);
         // It only believes that it listens everywhere: no test opens a port to the network.
-        await using var server = await ApiServer.StartAsync(adjust: services =>
+        await using var server = await ApiServer.StartAsync(database: database, adjust: services =>
         {
             var options = (Api.Http.ServerOptions)services.Single(s => s.ServiceType == typeof(Api.Http.ServerOptions)).ImplementationInstance!;
             services.AddSingleton(options with { Address = IPAddress.Any });

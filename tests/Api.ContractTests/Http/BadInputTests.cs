@@ -24,6 +24,16 @@ public sealed class BadInputTests
         ("Vote", "/api/tokenomics/vote", InputTable.Vote),
         ("CancelProposal", "/api/tokenomics/proposals/0000000000000000000000000000000000000000000000000000000000000000/cancel", InputTable.CancelProposal),
         ("Delegate", "/api/tokenomics/delegate", InputTable.Delegate),
+        ("Register", "/api/auth/register", InputTable.Register),
+        ("Login", "/api/auth/login", InputTable.Login),
+        ("Refresh", "/api/auth/refresh", InputTable.Refresh),
+        ("ChangePassword", "/api/auth/change-password", InputTable.ChangePassword),
+        ("RequestPasswordReset", "/api/auth/reset-password", InputTable.RequestPasswordReset),
+        ("ResetPassword", "/api/auth/reset-password/confirm", InputTable.ResetPassword),
+        ("EnrolMfa", "/api/auth/mfa/enrol", InputTable.OwnPassword),
+        ("ConfirmMfa", "/api/auth/mfa/confirm", InputTable.ConfirmMfa),
+        ("DisableMfa", "/api/auth/mfa/disable", InputTable.OwnPassword),
+        ("SetUp", "/api/auth/setup", InputTable.SetUp),
         ("StartBenchmark", "/api/benchmarks/start", InputTable.StartBenchmark),
         ("DeployBetanetNode", "/api/betanet/deploy", InputTable.DeployBetanetNode),
     ];
@@ -63,8 +73,8 @@ public sealed class BadInputTests
         await using var tables = _server.Database.DataSource.CreateCommand(
             """
             SELECT string_agg(format('SELECT %L || count(*) FROM %s', t || ': ', t), ' UNION ALL ' ORDER BY t)
-            FROM (SELECT format('%I.%I', schemaname, tablename) AS t FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')) AS tables
-            WHERE t NOT IN ('platform.recurring_jobs', 'tokenomics.blocks', 'tokenomics.block_totals', 'tokenomics.checkpoints', 'tokenomics.reconciliations')
+            FROM (SELECT format('%I.%I', schemaname, tablename) AS t FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema', 'quartz')) AS tables
+            WHERE t NOT IN ('platform.recurring_jobs', 'platform.recurring_runs', 'platform.servers', 'tokenomics.blocks', 'tokenomics.block_totals', 'tokenomics.checkpoints', 'tokenomics.reconciliations', 'identity.setup_token')
             """);
         var counts = (string)(await tables.ExecuteScalarAsync())!;
         foreach (var table in new[] { "scheduler.jobs", "scheduler.tasks", "scheduler.quotes", "tokenomics.transfers", "tokenomics.holds", "idle_compute.devices", "platform.idempotency_keys" })

@@ -293,6 +293,41 @@ internal static class InputTable
         Text("address", 100, empty: false) with { Nullable = true, Body = """{"to":null}""" },
     ];
 
+    private const string Newcomer = """{"username":"table","email":"table@example.org","password":"a long way to the sea"}""";
+    private static readonly string First = Newcomer[..^1] + ""","token":"fogs_0"}""";
+    private const string Credentials = """{"username":"table","password":"x","code":"123456"}""";
+    private const string NewPassword = """{"current_password":"x","new_password":"a long way to the sea"}""";
+    private const string ResetLink = """{"token":"fogp_0","new_password":"a long way to the sea"}""";
+
+    private static Field Password(string path, string body) =>
+        Text(path, 128, empty: false).Refusing(new Wrong("7 characters", Repeat('x', 7), Says: "8"), new Wrong("7 characters of two units each", $"\"{string.Concat(Enumerable.Repeat("😀", 7))}\"", Says: "8"))
+            with { Required = true, Body = body };
+
+    private static Field Email(string body) => Text("email", 254, empty: false).Refusing(
+        new("no address", "\"ada\""), new("a name with it", "\"Ada <ada@example.org>\""), new("two", "\"a@example.org,b@example.org\""), new("a blank", "\"a da@example.org\""), new("a line break", "\"ada@example.org\\nBcc: x@example.org\""))
+        with { Required = true, Body = body };
+
+    private static Field[] NewUser(string body) =>
+    [
+        Text("username", 64, empty: false).Refusing(new("capitals", "\"Ada\""), new("a blank", "\"a da\""), new("letter of another script", "\"ädä\""), new("an address", "\"ada@example.org\"")) with { Required = true, Body = body },
+        Email(body), Password("password", body),
+    ];
+
+    public static readonly IReadOnlyList<Field> Register = NewUser(Newcomer);
+    public static readonly IReadOnlyList<Field> SetUp = [.. NewUser(First), Text("token", 128, empty: false) with { Required = true, Body = First }];
+    public static readonly IReadOnlyList<Field> Login =
+    [
+        Text("username", 254, empty: false) with { Required = true, Body = Credentials },
+        Text("password", 1024, empty: false) with { Required = true, Body = Credentials },
+        Text("code", 64, empty: false) with { Nullable = true, Body = Credentials },
+    ];
+    public static readonly IReadOnlyList<Field> Refresh = [Text("refresh_token", 128, empty: false) with { Required = true, Body = """{"refresh_token":"fogr_0"}""" }];
+    public static readonly IReadOnlyList<Field> ChangePassword = [Text("current_password", 1024, empty: false) with { Required = true, Body = NewPassword }, Password("new_password", NewPassword)];
+    public static readonly IReadOnlyList<Field> RequestPasswordReset = [Email("""{"email":"table@example.org"}""")];
+    public static readonly IReadOnlyList<Field> ResetPassword = [Text("token", 128, empty: false) with { Required = true, Body = ResetLink }, Password("new_password", ResetLink)];
+    public static readonly IReadOnlyList<Field> OwnPassword = [Text("password", 1024, empty: false) with { Required = true, Body = """{"password":"x"}""" }];
+    public static readonly IReadOnlyList<Field> ConfirmMfa = [Text("code", 64, empty: false) with { Required = true, Body = """{"code":"123456"}""" }];
+
     public static readonly IReadOnlyList<Field> StartBenchmark =
     [
         Word("type", "latency", "throughput", "stress") with { Required = true, Body = """{"type":"latency"}""" },

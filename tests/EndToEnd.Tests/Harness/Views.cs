@@ -117,3 +117,9 @@ internal sealed record ProposalView(string Id, string Status, string? Reason, de
 internal sealed record BallotView(bool Success, string ProposalId, string Vote, decimal Power);
 
 internal sealed record ParameterView(string Name, long Value, long Default, string? Proposal);
+
+internal sealed record RecurringJobsView(IReadOnlyList<RecurringJobView> Jobs);
+
+internal sealed record RecurringJobView(string Name, string Kind, double PeriodSeconds, RecurringRunView? LastRun);
+
+internal sealed record RecurringRunView(DateTimeOffset Started, string Outcome);

@@ -27,6 +27,15 @@ public interface IQueryHandler<in TQuery, TResult> : IRequestHandler<TQuery, TRe
 /// <summary>Reacts in another module, in the same transaction; throwing rolls everything back.</summary>
 public interface IEventHandler<in TEvent> : INotificationHandler<TEvent> where TEvent : IDomainEvent;
 
+/// <summary>
+/// Slow or outside work of a command (hashing a password, sending mail) that must not hold a database connection. Runs once, before the
+/// transaction; changes nothing, and the handler checks again what may have changed since.
+/// </summary>
+public interface IPreparation<in TCommand>
+{
+    Task PrepareAsync(TCommand command, CancellationToken cancel);
+}
+
 /// <summary>Sends use cases through the pipeline.</summary>
 public interface IDispatcher
 {

@@ -61,6 +61,12 @@ public static class Topics
     /// <summary>A tunable of the pool has another value.</summary>
     public const string Parameters = "parameters";
 
+    /// <summary>Somebody's credentials were revoked or their rights changed: what is remembered of lookups is not good any more.</summary>
+    public const string Credentials = "credentials";
+
+    /// <summary>Somebody asked for a new password.</summary>
+    public const string PasswordResets = "password_resets";
+
     /// <summary>A device has new leases or revocations.</summary>
     public static string Device(string deviceId) => "device:" + deviceId;
 

@@ -12,7 +12,7 @@ using Microsoft.Extensions.Logging;
 
 namespace FogCompute.Application.Common.Pipeline;
 
-// Order: tracing ▸ authorization ▸ validation ▸ collapsing ▸ unit of work ▸ idempotency ▸ audit ▸ handler. Registered in Application/DependencyInjection.cs.
+// Order: tracing ▸ authorization ▸ validation ▸ collapsing ▸ preparation ▸ unit of work ▸ idempotency ▸ audit ▸ handler. Registered in Application/DependencyInjection.cs.
 
 /// <summary>One span, one measurement and one structured log line per use case; never the message itself.</summary>
 internal sealed partial class TracingBehavior<TRequest, TResult>(UseCaseMeter meter, ILogger<TracingBehavior<TRequest, TResult>> log) : IPipelineBehavior<TRequest, TResult>
@@ -101,6 +101,18 @@ internal sealed class ValidationBehavior<TRequest, TResult>(IEnumerable<IValidat
             .ToDictionary(g => g.Key, g => g.Select(f => f.ErrorMessage).Distinct(StringComparer.Ordinal).ToArray(), StringComparer.Ordinal);
         var summary = string.Join(" ", fields.Select(f => $"{f.Key}: {string.Join("; ", f.Value)}"));
         throw new FogException(new FogError("common.validation_failed", ErrorKind.Invalid, summary), fields);
+    }
+}
+
+/// <summary>What a command does before its transaction begins.</summary>
+internal sealed class PreparationBehavior<TRequest, TResult>(IEnumerable<IPreparation<TRequest>> preparations) : IPipelineBehavior<TRequest, TResult>
+    where TRequest : notnull
+{
+    public async Task<TResult> Handle(TRequest request, CancellationToken cancellationToken, RequestHandlerDelegate<TResult> next)
+    {
+        foreach (var preparation in preparations)
+            await preparation.PrepareAsync(request, cancellationToken);
+        return await next();
     }
 }
 

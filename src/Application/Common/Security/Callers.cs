@@ -8,6 +8,8 @@ public enum CallerKind
     Anonymous,
     /// <summary>A person or script at this very machine, in the embedded default (product docs, access).</summary>
     LocalOperator,
+    /// <summary>A person who has logged in.</summary>
+    User,
     ApiKey,
     /// <summary>May only register a device.</summary>
     EnrolmentToken,
@@ -61,13 +63,17 @@ public static class Permissions
     public const string ArtifactsWrite = "artifacts.write";
     /// <summary>API keys and enrolment tokens of one's own account.</summary>
     public const string KeysManage = "keys.manage";
+    /// <summary>One's own login: password, second factor, sessions. Counts with the access token of a session only.</summary>
+    public const string Profile = "profile";
     /// <summary>The audit log of all accounts.</summary>
     public const string AuditRead = "audit.read";
+    /// <summary>Who has which role, and who may log in.</summary>
+    public const string UsersManage = "users.manage";
     /// <summary>Accounts, keys, other people's jobs, the reconciler.</summary>
     public const string Operate = "operate";
 
     public static readonly IReadOnlyList<string> All =
-        [Public, JobsRead, JobsWrite, DevicesRead, DevicesWrite, DeviceAgent, LedgerRead, LedgerWrite, Govern, Guard, ArtifactsRead, ArtifactsWrite, KeysManage, AuditRead, Operate];
+        [Public, JobsRead, JobsWrite, DevicesRead, DevicesWrite, DeviceAgent, LedgerRead, LedgerWrite, Govern, Guard, ArtifactsRead, ArtifactsWrite, KeysManage, Profile, AuditRead, UsersManage, Operate];
 
     /// <summary>What an API key of an ordinary account gets.</summary>
     public static readonly IReadOnlyList<string> Member =
