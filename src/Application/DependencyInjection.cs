@@ -63,9 +63,14 @@ public static class DependencyInjection
     }
 
     /// <summary>A handler of groups, and what lets single commands join one.</summary>
-    internal static void AddGroupHandler(this IServiceCollection services, Type contract, Type handler) => services
-        .AddScoped(contract, handler)
-        .AddScoped(typeof(IRequestHandler<,>).MakeGenericType(contract.GetGenericArguments()), typeof(GroupedHandler<,>).MakeGenericType(contract.GetGenericArguments()));
+    /// <exception cref="InvalidOperationException">The command is marked as audited, which would be recorded outside of the group's transaction.</exception>
+    internal static void AddGroupHandler(this IServiceCollection services, Type contract, Type handler)
+    {
+        var types = contract.GetGenericArguments();
+        if (types[0].IsDefined(typeof(AuditedAttribute), inherit: false))
+            throw new InvalidOperationException($"{types[0].Name} shares transactions, so its handler records audit entries itself; [Audited] would write them outside.");
+        services.AddScoped(contract, handler).AddScoped(typeof(IRequestHandler<,>).MakeGenericType(types), typeof(GroupedHandler<,>).MakeGenericType(types));
+    }
 
     /// <summary>Results of queries that are shared among those who asked at the same time: one instance for all of them.</summary>
     public static IReadOnlySet<Type> SharedResults(Assembly assembly) =>

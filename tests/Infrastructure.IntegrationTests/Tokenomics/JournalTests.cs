@@ -1,4 +1,6 @@
+using FogCompute.Application.Tokenomics.Contracts;
 using FogCompute.Application.Tokenomics;
+using FogCompute.Domain.Scheduler;
 using FogCompute.Domain.Tokenomics;
 using FogCompute.Testing;
 using Microsoft.Extensions.DependencyInjection;
@@ -112,7 +114,11 @@ public sealed class JournalTests
     {
         var owner = await _world.OpenAccountAsync();
         await _world.AdmitAsync(owner, 5);
-        Assert.ThrowsAsync<Domain.Common.FogException>(() => _world.AdmitAsync(owner, 500_000_000));
+        Assert.ThrowsAsync<InvalidOperationException>(() => _world.InTransactionAsync<int>(async services =>
+        {
+            await services.HoldAsync(new AdmittedJob(JobId.New(_world.Now), owner, 7, _world.Now, _world.Now.AddDays(1)));
+            throw new InvalidOperationException("What took a number rolls back.");
+        }));
         await _world.AdmitAsync(owner, 6);
         await _world.SealAllAsync();
         Assert.That((await _world.SendAsync(new AuditLedgerQuery())).Balanced, Is.True);
