@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using FogCompute.Cli.Output;
+using Spectre.Console;
 
 namespace FogCompute.Cli.Commands;
 
