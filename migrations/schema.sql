@@ -4,6 +4,8 @@ CREATE SCHEMA artifacts;
 
 CREATE SCHEMA audit;
 
+CREATE SCHEMA benchmarks;
+
 CREATE SCHEMA identity;
 
 CREATE SCHEMA idle_compute;
@@ -11,6 +13,10 @@ CREATE SCHEMA idle_compute;
 CREATE SCHEMA platform;
 
 CREATE SCHEMA quartz;
+
+CREATE SCHEMA realtime;
+
+COMMENT ON SCHEMA realtime IS 'Live connections';
 
 CREATE SCHEMA scheduler;
 
@@ -28,6 +34,63 @@ CREATE FUNCTION audit.take_transaction_id() RETURNS trigger
     AS $$
 BEGIN
     PERFORM pg_current_xact_id();
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION scheduler.seal_events(at_most integer) RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    reached bigint;
+    sealed  int;
+BEGIN
+    IF NOT EXISTS (SELECT 1 FROM scheduler.events WHERE position IS NULL) THEN
+        RETURN 0;
+    END IF;
+    -- Somebody else is at it: what they leave is found at the next call.
+    SELECT last INTO reached FROM scheduler.event_positions FOR UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN 0;
+    END IF;
+    WITH fresh AS (SELECT id, row_number() OVER (ORDER BY id) AS number FROM scheduler.events WHERE position IS NULL ORDER BY id LIMIT at_most)
+    UPDATE scheduler.events e SET position = reached + f.number FROM fresh f WHERE e.id = f.id;
+    GET DIAGNOSTICS sealed = ROW_COUNT;
+    UPDATE scheduler.event_positions SET last = reached + sealed;
+    RETURN sealed;
+END $$;
+
+CREATE FUNCTION scheduler.tell_of_device() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    taking boolean := NEW.state IN ('Eligible', 'Contributing');
+    told   text;
+BEGIN
+    told := CASE
+        WHEN TG_OP = 'INSERT' THEN 'device_registered'
+        WHEN NEW.state = 'Unregistered' THEN 'device_unregistered'
+        WHEN OLD.state = 'Unregistered' THEN 'device_registered'
+        WHEN NEW.state = 'Lost' THEN 'device_lost'
+        WHEN OLD.state = 'Lost' THEN 'device_returned'
+        WHEN taking AND OLD.state IN ('Eligible', 'Contributing') THEN NULL
+        WHEN taking THEN 'device_eligible'
+        WHEN OLD.state IN ('Eligible', 'Contributing') OR OLD.state_reason IS DISTINCT FROM NEW.state_reason THEN 'device_paused' END;
+    IF told IS NOT NULL THEN
+        INSERT INTO scheduler.events (kind, account_id, device_id, name, reason) VALUES (told, NEW.account_id, NEW.id, NEW.name, CASE WHEN taking THEN NULL ELSE NEW.state_reason END);
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION scheduler.tell_of_job() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO scheduler.events (kind, account_id, job_id, name, reason) VALUES (
+        CASE WHEN TG_OP = 'INSERT' THEN 'job_submitted'
+             WHEN OLD.state = 'Paused' AND NEW.state IN ('Admitted', 'Running') THEN 'job_resumed'
+             WHEN NEW.state = 'Running' THEN 'job_started'
+             ELSE 'job_' || lower(NEW.state) END,
+        NEW.account_id, NEW.id, NEW.name, NEW.state_reason);
     RETURN NULL;
 END $$;
 
@@ -117,6 +180,43 @@ COMMENT ON TABLE audit.seals IS 'Hash chain over the entries in the order of the
 
 COMMENT ON COLUMN audit.seals.entry IS 'audit.entries.id; no foreign key: a removed entry must show, not be prevented by what its remover can drop';
 
+CREATE TABLE benchmarks.points (
+    run_id uuid NOT NULL,
+    second integer NOT NULL,
+    at timestamp with time zone NOT NULL,
+    latency_ms double precision,
+    throughput_mb double precision,
+    cpu_percent double precision,
+    memory_percent double precision,
+    network_percent double precision,
+    CONSTRAINT points_second_check CHECK (((second >= 1) AND (second <= 3600)))
+);
+
+COMMENT ON COLUMN benchmarks.points.throughput_mb IS 'MB per second';
+
+CREATE TABLE benchmarks.runs (
+    id uuid NOT NULL,
+    type text NOT NULL,
+    state text NOT NULL,
+    requested_by uuid NOT NULL,
+    duration_seconds integer NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    runner uuid,
+    heartbeat_at timestamp with time zone DEFAULT now() NOT NULL,
+    machine jsonb,
+    summary jsonb DEFAULT '[]'::jsonb NOT NULL,
+    why text,
+    CONSTRAINT runs_duration_seconds_check CHECK (((duration_seconds >= 1) AND (duration_seconds <= 3600))),
+    CONSTRAINT runs_end_whole CHECK (((state = 'Running'::text) = (ended_at IS NULL))),
+    CONSTRAINT runs_state_check CHECK ((state = ANY (ARRAY['Running'::text, 'Completed'::text, 'Stopped'::text, 'Interrupted'::text, 'Failed'::text]))),
+    CONSTRAINT runs_type_check CHECK ((type = ANY (ARRAY['Latency'::text, 'Throughput'::text, 'Stress'::text])))
+);
+
+COMMENT ON COLUMN benchmarks.runs.runner IS 'The control-plane process that claimed it; null: none has yet';
+
+COMMENT ON COLUMN benchmarks.runs.heartbeat_at IS 'By the database''s clock; silent for 15 s while running: its process is gone';
+
 CREATE TABLE identity.access_keys (
     id uuid NOT NULL,
     account_id uuid NOT NULL,
@@ -145,12 +245,141 @@ CREATE TABLE identity.accounts (
     id uuid NOT NULL,
     name text NOT NULL,
     address text NOT NULL,
-    created_at timestamp with time zone NOT NULL
+    created_at timestamp with time zone NOT NULL,
+    plan text DEFAULT 'Free'::text NOT NULL,
+    CONSTRAINT accounts_plan_check CHECK ((plan = ANY (ARRAY['Free'::text, 'Pro'::text, 'Enterprise'::text])))
 );
 
 COMMENT ON TABLE identity.accounts IS 'Billing and authorisation principals';
 
 COMMENT ON COLUMN identity.accounts.address IS 'Public ledger address, fog1 followed by 38 characters of base32';
+
+COMMENT ON COLUMN identity.accounts.plan IS 'What each plan allows is a setting (FOG_PLAN_FREE and so on)';
+
+CREATE TABLE identity.compute_reservations (
+    job uuid NOT NULL,
+    account uuid NOT NULL,
+    day date NOT NULL,
+    milliseconds bigint NOT NULL,
+    CONSTRAINT compute_reservations_milliseconds_check CHECK ((milliseconds >= 0))
+);
+
+COMMENT ON TABLE identity.compute_reservations IS 'Part of usage.compute_ms that open jobs have reserved; replaced by what was measured when they end';
+
+COMMENT ON COLUMN identity.compute_reservations.day IS 'Of the submit';
+
+CREATE TABLE identity.login_failures (
+    key text NOT NULL,
+    failures integer NOT NULL,
+    last_at timestamp with time zone NOT NULL,
+    locked_until timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE identity.login_failures IS 'Wrong logins by name and by address, whether such a user exists or not; forgotten a day after the last';
+
+COMMENT ON COLUMN identity.login_failures.key IS 'name: and the SHA-256 of what was given as user (people type passwords there), or peer: and the address';
+
+CREATE TABLE identity.password_resets (
+    email_key text NOT NULL,
+    requested_at timestamp with time zone NOT NULL,
+    sent_at timestamp with time zone,
+    secret_hash bytea,
+    expires_at timestamp with time zone,
+    CONSTRAINT password_resets_secret_hash_check CHECK ((length(secret_hash) = 32))
+);
+
+COMMENT ON TABLE identity.password_resets IS 'Requests for a new password, for known and unknown addresses alike; SendPasswordResets mails the known ones and drops the others';
+
+CREATE TABLE identity.recovery_codes (
+    account_id uuid NOT NULL,
+    code_hash bytea NOT NULL,
+    CONSTRAINT recovery_codes_code_hash_check CHECK ((length(code_hash) = 32))
+);
+
+COMMENT ON TABLE identity.recovery_codes IS 'SHA-256 of the recovery codes that are left; a used one is deleted';
+
+CREATE TABLE identity.session_tokens (
+    secret_hash bytea NOT NULL,
+    session_id uuid NOT NULL,
+    kind text NOT NULL,
+    issued_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone,
+    CONSTRAINT session_tokens_secret_hash_check CHECK ((length(secret_hash) = 32))
+);
+
+COMMENT ON TABLE identity.session_tokens IS 'SHA-256 of access and refresh tokens; used refresh tokens stay until they expire, so that a second use shows';
+
+COMMENT ON COLUMN identity.session_tokens.used_at IS 'When a refresh token was exchanged';
+
+CREATE TABLE identity.sessions (
+    id uuid NOT NULL,
+    account_id uuid NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    last_used_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    end_reason text,
+    peer text,
+    agent text
+);
+
+COMMENT ON TABLE identity.sessions IS 'One login and everything that was refreshed from it; ends whole';
+
+COMMENT ON COLUMN identity.sessions.last_used_at IS 'Login or latest refresh';
+
+COMMENT ON COLUMN identity.sessions.expires_at IS 'Absolute end, 30 days after the login';
+
+COMMENT ON COLUMN identity.sessions.peer IS 'Address of the login';
+
+COMMENT ON COLUMN identity.sessions.agent IS 'User-Agent of the login';
+
+CREATE TABLE identity.setup_token (
+    single boolean DEFAULT true NOT NULL,
+    secret_hash bytea NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT setup_token_secret_hash_check CHECK ((length(secret_hash) = 32)),
+    CONSTRAINT setup_token_single_check CHECK (single)
+);
+
+COMMENT ON TABLE identity.setup_token IS 'The one-use link that makes the first admin; at most one row';
+
+CREATE TABLE identity.usage (
+    day date NOT NULL,
+    account uuid NOT NULL,
+    compute_ms bigint DEFAULT 0 NOT NULL,
+    api_calls bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT usage_compute_ms_check CHECK ((compute_ms >= 0))
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE identity.usage IS 'What accounts use by UTC day; kept for 90 days. Half-empty pages keep the frequent updates in place';
+
+COMMENT ON COLUMN identity.usage.compute_ms IS 'Wall milliseconds of tasks: measured of ended jobs, reserved of open ones; only of accounts with a limit';
+
+CREATE TABLE identity.users (
+    account_id uuid NOT NULL,
+    email text NOT NULL,
+    email_key text NOT NULL,
+    password_hash text NOT NULL,
+    roles text[] NOT NULL,
+    is_active boolean NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    password_changed_at timestamp with time zone NOT NULL,
+    totp_secret bytea,
+    totp_step bigint NOT NULL,
+    mfa_since timestamp with time zone
+);
+
+COMMENT ON TABLE identity.users IS 'People who log in: one per account, whose name is the user name';
+
+COMMENT ON COLUMN identity.users.email_key IS 'The address in lower case: unique whatever the case';
+
+COMMENT ON COLUMN identity.users.password_hash IS 'PBKDF2-HMAC-SHA512 with salt and iterations, base64 (format 3 of ASP.NET Core Identity)';
+
+COMMENT ON COLUMN identity.users.totp_secret IS 'Shared with the authenticator app; counts once mfa_since is set';
+
+COMMENT ON COLUMN identity.users.totp_step IS 'Latest 30 s step whose code was used; neither it nor an earlier one is taken again';
 
 CREATE TABLE idle_compute.device_presence (
     device_id text NOT NULL,
@@ -483,6 +712,19 @@ CREATE TABLE quartz.qrtz_triggers (
 
 COMMENT ON TABLE quartz.qrtz_triggers IS 'When each of them fires next, and manual runs that wait';
 
+CREATE UNLOGGED TABLE realtime.tickets (
+    hash bytea NOT NULL,
+    issued_to jsonb NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT tickets_hash_check CHECK ((length(hash) = 32))
+);
+
+COMMENT ON TABLE realtime.tickets IS 'One-use tickets that open a WebSocket; redeeming deletes the row, on whichever control plane';
+
+COMMENT ON COLUMN realtime.tickets.hash IS 'SHA-256 of the ticket, which was shown once';
+
+COMMENT ON COLUMN realtime.tickets.issued_to IS 'The caller who asked for it';
+
 CREATE TABLE scheduler.attempts (
     id uuid NOT NULL,
     job_id uuid NOT NULL,
@@ -517,6 +759,43 @@ COMMENT ON TABLE scheduler.attempts IS 'One run of a task replica on one device,
 COMMENT ON COLUMN scheduler.attempts.signature IS 'ECDSA P-256 over the receipt (device, attempt, epoch, outcome, digest, usage)';
 
 COMMENT ON COLUMN scheduler.attempts.notice_until IS 'The pool takes the machine back then; null: it does not want it';
+
+CREATE TABLE scheduler.event_positions (
+    single boolean DEFAULT true NOT NULL,
+    last bigint NOT NULL,
+    CONSTRAINT event_positions_single_check CHECK (single)
+);
+
+COMMENT ON TABLE scheduler.event_positions IS 'One row: the highest position given. Its lock makes sealers take turns';
+
+CREATE TABLE scheduler.events (
+    id bigint NOT NULL,
+    "position" bigint,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    kind text NOT NULL,
+    account_id uuid NOT NULL,
+    job_id uuid,
+    device_id text,
+    name text,
+    reason text
+);
+
+COMMENT ON TABLE scheduler.events IS 'Changes of jobs and devices, written by triggers in the transaction of the change; kept for a day';
+
+COMMENT ON COLUMN scheduler.events.id IS 'Order of writing; a lower one may become visible after a higher one, so no reader goes by it';
+
+COMMENT ON COLUMN scheduler.events."position" IS 'Order for readers, without gaps: given by seal_events to what has been committed, one sealer at a time; null until then';
+
+COMMENT ON COLUMN scheduler.events.account_id IS 'Owner of the job or device';
+
+ALTER TABLE scheduler.events ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME scheduler.events_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 CREATE TABLE scheduler.job_dependencies (
     job_id uuid NOT NULL,
@@ -1220,6 +1499,12 @@ ALTER TABLE ONLY audit.entries
 ALTER TABLE ONLY audit.seals
     ADD CONSTRAINT seals_pkey PRIMARY KEY (entry);
 
+ALTER TABLE ONLY benchmarks.points
+    ADD CONSTRAINT points_pkey PRIMARY KEY (run_id, second);
+
+ALTER TABLE ONLY benchmarks.runs
+    ADD CONSTRAINT runs_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY identity.access_keys
     ADD CONSTRAINT access_keys_pkey PRIMARY KEY (id);
 
@@ -1234,6 +1519,39 @@ ALTER TABLE ONLY identity.accounts
 
 ALTER TABLE ONLY identity.accounts
     ADD CONSTRAINT accounts_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY identity.compute_reservations
+    ADD CONSTRAINT compute_reservations_pkey PRIMARY KEY (job);
+
+ALTER TABLE ONLY identity.login_failures
+    ADD CONSTRAINT login_failures_pkey PRIMARY KEY (key);
+
+ALTER TABLE ONLY identity.password_resets
+    ADD CONSTRAINT password_resets_pkey PRIMARY KEY (email_key);
+
+ALTER TABLE ONLY identity.password_resets
+    ADD CONSTRAINT password_resets_secret_hash_key UNIQUE (secret_hash);
+
+ALTER TABLE ONLY identity.recovery_codes
+    ADD CONSTRAINT recovery_codes_pkey PRIMARY KEY (account_id, code_hash);
+
+ALTER TABLE ONLY identity.session_tokens
+    ADD CONSTRAINT session_tokens_pkey PRIMARY KEY (secret_hash);
+
+ALTER TABLE ONLY identity.sessions
+    ADD CONSTRAINT sessions_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY identity.setup_token
+    ADD CONSTRAINT setup_token_pkey PRIMARY KEY (single);
+
+ALTER TABLE ONLY identity.usage
+    ADD CONSTRAINT usage_pkey PRIMARY KEY (day, account);
+
+ALTER TABLE ONLY identity.users
+    ADD CONSTRAINT users_email_key_key UNIQUE (email_key);
+
+ALTER TABLE ONLY identity.users
+    ADD CONSTRAINT users_pkey PRIMARY KEY (account_id);
 
 ALTER TABLE ONLY idle_compute.device_presence
     ADD CONSTRAINT device_presence_pkey PRIMARY KEY (device_id);
@@ -1298,11 +1616,20 @@ ALTER TABLE ONLY quartz.qrtz_simprop_triggers
 ALTER TABLE ONLY quartz.qrtz_triggers
     ADD CONSTRAINT qrtz_triggers_pkey PRIMARY KEY (sched_name, trigger_name, trigger_group);
 
+ALTER TABLE ONLY realtime.tickets
+    ADD CONSTRAINT tickets_pkey PRIMARY KEY (hash);
+
 ALTER TABLE ONLY scheduler.attempts
     ADD CONSTRAINT attempts_job_id_task_index_epoch_key UNIQUE (job_id, task_index, epoch);
 
 ALTER TABLE ONLY scheduler.attempts
     ADD CONSTRAINT attempts_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY scheduler.event_positions
+    ADD CONSTRAINT event_positions_pkey PRIMARY KEY (single);
+
+ALTER TABLE ONLY scheduler.events
+    ADD CONSTRAINT events_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY scheduler.job_dependencies
     ADD CONSTRAINT job_dependencies_pkey PRIMARY KEY (job_id, depends_on);
@@ -1414,7 +1741,23 @@ CREATE INDEX entries_by_time ON audit.entries USING btree (at);
 
 CREATE INDEX entries_of_account ON audit.entries USING btree (account, id);
 
+CREATE INDEX runs_newest ON benchmarks.runs USING btree (started_at DESC, id DESC);
+
+CREATE UNIQUE INDEX runs_one_at_a_time ON benchmarks.runs USING btree ((true)) WHERE (state = 'Running'::text);
+
 CREATE INDEX access_keys_account ON identity.access_keys USING btree (account_id);
+
+CREATE INDEX compute_reservations_of_day ON identity.compute_reservations USING btree (account, day);
+
+CREATE INDEX login_failures_by_age ON identity.login_failures USING btree (last_at);
+
+CREATE INDEX session_tokens_by_expiry ON identity.session_tokens USING btree (expires_at);
+
+CREATE INDEX session_tokens_of_session ON identity.session_tokens USING btree (session_id);
+
+CREATE INDEX sessions_by_end ON identity.sessions USING btree (expires_at);
+
+CREATE INDEX sessions_of_account ON identity.sessions USING btree (account_id) WHERE (ended_at IS NULL);
 
 CREATE INDEX devices_account ON idle_compute.devices USING btree (account_id);
 
@@ -1442,6 +1785,8 @@ CREATE INDEX idx_qrtz_t_j ON quartz.qrtz_triggers USING btree (sched_name, job_n
 
 CREATE INDEX idx_qrtz_t_nft_st ON quartz.qrtz_triggers USING btree (sched_name, trigger_state, next_fire_time, priority DESC, misfire_instr);
 
+CREATE INDEX tickets_by_expiry ON realtime.tickets USING btree (expires_at);
+
 CREATE INDEX attempts_failed ON scheduler.attempts USING btree (finished_at, id) WHERE (state = ANY (ARRAY['Rejected'::text, 'Declined'::text, 'Evicted'::text, 'Preempted'::text, 'TimedOut'::text, 'Crashed'::text, 'Lost'::text]));
 
 CREATE INDEX attempts_live_by_device ON scheduler.attempts USING btree (device_id, expires_at) WHERE (state = ANY (ARRAY['Leased'::text, 'Staging'::text, 'Running'::text, 'Uploading'::text]));
@@ -1449,6 +1794,12 @@ CREATE INDEX attempts_live_by_device ON scheduler.attempts USING btree (device_i
 CREATE UNIQUE INDEX attempts_one_live_per_replica ON scheduler.attempts USING btree (job_id, task_index, replica) WHERE (state = ANY (ARRAY['Leased'::text, 'Staging'::text, 'Running'::text, 'Uploading'::text, 'Reported'::text]));
 
 CREATE INDEX attempts_under_notice ON scheduler.attempts USING btree (notice_until) WHERE ((notice_until IS NOT NULL) AND (state = ANY (ARRAY['Leased'::text, 'Staging'::text, 'Running'::text, 'Uploading'::text])));
+
+CREATE UNIQUE INDEX events_by_position ON scheduler.events USING btree ("position") WHERE ("position" IS NOT NULL);
+
+CREATE INDEX events_of_account ON scheduler.events USING btree (account_id, "position") WHERE ("position" IS NOT NULL);
+
+CREATE INDEX events_unsealed ON scheduler.events USING btree (id) WHERE ("position" IS NULL);
 
 CREATE INDEX job_dependencies_depends_on ON scheduler.job_dependencies USING btree (depends_on);
 
@@ -1518,6 +1869,14 @@ CREATE TRIGGER entries_take_transaction_id BEFORE INSERT ON audit.entries FOR EA
 
 CREATE TRIGGER seals_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON audit.seals FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
 
+CREATE TRIGGER devices_tell_of_registration AFTER INSERT ON idle_compute.devices FOR EACH ROW EXECUTE FUNCTION scheduler.tell_of_device();
+
+CREATE TRIGGER devices_tell_of_state AFTER UPDATE ON idle_compute.devices FOR EACH ROW WHEN (((old.state <> new.state) OR (old.state_reason IS DISTINCT FROM new.state_reason))) EXECUTE FUNCTION scheduler.tell_of_device();
+
+CREATE TRIGGER jobs_tell_of_state AFTER UPDATE ON scheduler.jobs FOR EACH ROW WHEN ((old.state <> new.state)) EXECUTE FUNCTION scheduler.tell_of_job();
+
+CREATE TRIGGER jobs_tell_of_submit AFTER INSERT ON scheduler.jobs FOR EACH ROW EXECUTE FUNCTION scheduler.tell_of_job();
+
 CREATE TRIGGER accounts_keep_identity BEFORE UPDATE OF id, owner, kind ON tokenomics.accounts FOR EACH STATEMENT EXECUTE FUNCTION tokenomics.refuse_change();
 
 CREATE TRIGGER accounts_stay BEFORE DELETE OR TRUNCATE ON tokenomics.accounts FOR EACH STATEMENT EXECUTE FUNCTION tokenomics.refuse_change();
@@ -1568,8 +1927,23 @@ ALTER TABLE ONLY artifacts.grants
 ALTER TABLE ONLY artifacts.grants
     ADD CONSTRAINT grants_sha256_fkey FOREIGN KEY (sha256) REFERENCES artifacts.blobs(sha256);
 
+ALTER TABLE ONLY benchmarks.points
+    ADD CONSTRAINT points_run_id_fkey FOREIGN KEY (run_id) REFERENCES benchmarks.runs(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY identity.access_keys
     ADD CONSTRAINT access_keys_account_id_fkey FOREIGN KEY (account_id) REFERENCES identity.accounts(id);
+
+ALTER TABLE ONLY identity.recovery_codes
+    ADD CONSTRAINT recovery_codes_account_id_fkey FOREIGN KEY (account_id) REFERENCES identity.users(account_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY identity.session_tokens
+    ADD CONSTRAINT session_tokens_session_id_fkey FOREIGN KEY (session_id) REFERENCES identity.sessions(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY identity.sessions
+    ADD CONSTRAINT sessions_account_id_fkey FOREIGN KEY (account_id) REFERENCES identity.users(account_id);
+
+ALTER TABLE ONLY identity.users
+    ADD CONSTRAINT users_account_id_fkey FOREIGN KEY (account_id) REFERENCES identity.accounts(id);
 
 ALTER TABLE ONLY idle_compute.device_presence
     ADD CONSTRAINT device_presence_device_id_fkey FOREIGN KEY (device_id) REFERENCES idle_compute.devices(id);
