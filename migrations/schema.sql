@@ -192,8 +192,6 @@ CREATE TABLE benchmarks.points (
     CONSTRAINT points_second_check CHECK (((second >= 1) AND (second <= 3600)))
 );
 
-COMMENT ON TABLE benchmarks.points IS 'What a benchmark saw in each second; null: not measured in it';
-
 COMMENT ON COLUMN benchmarks.points.throughput_mb IS 'MB per second';
 
 CREATE TABLE benchmarks.runs (
@@ -214,8 +212,6 @@ CREATE TABLE benchmarks.runs (
     CONSTRAINT runs_state_check CHECK ((state = ANY (ARRAY['Running'::text, 'Completed'::text, 'Stopped'::text, 'Interrupted'::text, 'Failed'::text]))),
     CONSTRAINT runs_type_check CHECK ((type = ANY (ARRAY['Latency'::text, 'Throughput'::text, 'Stress'::text])))
 );
-
-COMMENT ON TABLE benchmarks.runs IS 'Benchmarks of the system by itself; one runs at a time, the newest 500 are kept';
 
 COMMENT ON COLUMN benchmarks.runs.runner IS 'The control-plane process that claimed it; null: none has yet';
 
@@ -249,12 +245,28 @@ CREATE TABLE identity.accounts (
     id uuid NOT NULL,
     name text NOT NULL,
     address text NOT NULL,
-    created_at timestamp with time zone NOT NULL
+    created_at timestamp with time zone NOT NULL,
+    plan text DEFAULT 'Free'::text NOT NULL,
+    CONSTRAINT accounts_plan_check CHECK ((plan = ANY (ARRAY['Free'::text, 'Pro'::text, 'Enterprise'::text])))
 );
 
 COMMENT ON TABLE identity.accounts IS 'Billing and authorisation principals';
 
 COMMENT ON COLUMN identity.accounts.address IS 'Public ledger address, fog1 followed by 38 characters of base32';
+
+COMMENT ON COLUMN identity.accounts.plan IS 'What each plan allows is a setting (FOG_PLAN_FREE and so on)';
+
+CREATE TABLE identity.compute_reservations (
+    job uuid NOT NULL,
+    account uuid NOT NULL,
+    day date NOT NULL,
+    milliseconds bigint NOT NULL,
+    CONSTRAINT compute_reservations_milliseconds_check CHECK ((milliseconds >= 0))
+);
+
+COMMENT ON TABLE identity.compute_reservations IS 'Part of usage.compute_ms that open jobs have reserved; replaced by what was measured when they end';
+
+COMMENT ON COLUMN identity.compute_reservations.day IS 'Of the submit';
 
 CREATE TABLE identity.login_failures (
     key text NOT NULL,
@@ -331,6 +343,19 @@ CREATE TABLE identity.setup_token (
 );
 
 COMMENT ON TABLE identity.setup_token IS 'The one-use link that makes the first admin; at most one row';
+
+CREATE TABLE identity.usage (
+    day date NOT NULL,
+    account uuid NOT NULL,
+    compute_ms bigint DEFAULT 0 NOT NULL,
+    api_calls bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT usage_compute_ms_check CHECK ((compute_ms >= 0))
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE identity.usage IS 'What accounts use by UTC day; kept for 90 days. Half-empty pages keep the frequent updates in place';
+
+COMMENT ON COLUMN identity.usage.compute_ms IS 'Wall milliseconds of tasks: measured of ended jobs, reserved of open ones; only of accounts with a limit';
 
 CREATE TABLE identity.users (
     account_id uuid NOT NULL,
@@ -1495,6 +1520,9 @@ ALTER TABLE ONLY identity.accounts
 ALTER TABLE ONLY identity.accounts
     ADD CONSTRAINT accounts_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY identity.compute_reservations
+    ADD CONSTRAINT compute_reservations_pkey PRIMARY KEY (job);
+
 ALTER TABLE ONLY identity.login_failures
     ADD CONSTRAINT login_failures_pkey PRIMARY KEY (key);
 
@@ -1515,6 +1543,9 @@ ALTER TABLE ONLY identity.sessions
 
 ALTER TABLE ONLY identity.setup_token
     ADD CONSTRAINT setup_token_pkey PRIMARY KEY (single);
+
+ALTER TABLE ONLY identity.usage
+    ADD CONSTRAINT usage_pkey PRIMARY KEY (day, account);
 
 ALTER TABLE ONLY identity.users
     ADD CONSTRAINT users_email_key_key UNIQUE (email_key);
@@ -1715,6 +1746,8 @@ CREATE INDEX runs_newest ON benchmarks.runs USING btree (started_at DESC, id DES
 CREATE UNIQUE INDEX runs_one_at_a_time ON benchmarks.runs USING btree ((true)) WHERE (state = 'Running'::text);
 
 CREATE INDEX access_keys_account ON identity.access_keys USING btree (account_id);
+
+CREATE INDEX compute_reservations_of_day ON identity.compute_reservations USING btree (account, day);
 
 CREATE INDEX login_failures_by_age ON identity.login_failures USING btree (last_at);
 
