@@ -85,6 +85,8 @@ public sealed class AuthorizationTests
         ["ListAccounts"] = OwnOnly,
         ["CreateAccount"] = OwnOnly,
         ["GetAccount"] = Path("account", "identity.account_not_found"),
+        ["SetAccountPlan"] = Shared("operators set everybody's"),
+        ["GetQuotas"] = OwnOnly,
         ["ListApiKeys"] = OwnOnly,
         ["CreateApiKey"] = Body("""{"name":"x","account_id":"{account}"}""", "identity.not_yours"),
         ["RevokeApiKey"] = Path("key", "identity.key_not_found"),
