@@ -75,7 +75,7 @@ public sealed class CommandGroupsTests
         _log.Open();
         await Task.WhenAll([.. first, .. later]);
         Assert.That(_log.Sizes, Is.EqualTo(new[] { 1, 1, 50 }));
-        Assert.That(later.Select(t => t.Result), Is.EqualTo(Enumerable.Range(0, 50).Select(i => $"{i}!")), "each its own answer");
+        Assert.That(await Task.WhenAll(later), Is.EqualTo(Enumerable.Range(0, 50).Select(i => $"{i}!")), "each its own answer");
     }
 
     [Test]
@@ -175,7 +175,7 @@ public sealed class CommandGroupsTests
         _log.Open();
         await Task.WhenAll([.. first, .. later]);
         Assert.That(_log.Committed.Count(l => l == "a"), Is.EqualTo(1));
-        Assert.That((later[0].Result, later[2].Result), Is.EqualTo(("a!", "a!")));
+        Assert.That((await later[0], await later[2]), Is.EqualTo(("a!", "a!")));
     }
 
     [Test]

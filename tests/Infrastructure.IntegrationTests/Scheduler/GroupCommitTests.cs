@@ -30,7 +30,7 @@ public sealed class GroupCommitTests
 
     private Task<long> CountAsync(string what) => _world.ScalarAsync<long>($"SELECT count(*) FROM {what}");
 
-    private async Task<(int Done, List<Exception> Failures)> OutcomesAsync(IEnumerable<Task<SubmitJobResult>> submits)
+    private static async Task<(int Done, List<Exception> Failures)> OutcomesAsync(IEnumerable<Task<SubmitJobResult>> submits)
     {
         var (done, failures) = (0, new List<Exception>());
         foreach (var submit in submits.ToList())
@@ -49,7 +49,7 @@ public sealed class GroupCommitTests
     }
 
     /// <summary>Holds the lock that every submit of the account needs, so that all sent meanwhile come together.</summary>
-    private async Task<NpgsqlTransaction> BlockAsync(NpgsqlConnection connection, AccountId account)
+    private static async Task<NpgsqlTransaction> BlockAsync(NpgsqlConnection connection, AccountId account)
     {
         await connection.OpenAsync();
         var transaction = await connection.BeginTransactionAsync();
@@ -153,7 +153,7 @@ public sealed class GroupCommitTests
         Assert.That(() => reused, Throws.InstanceOf<FogException>().With.Property("Error").EqualTo(IdempotencyErrors.KeyReused));
         Assert.That(() => refused, Throws.InstanceOf<FogException>());
         Assert.That(await CountAsync("scheduler.jobs"), Is.EqualTo(9));
-        Assert.That((await _world.SendAsync(Job("same") with { IdempotencyKey = "k" }, account)).JobId, Is.EqualTo(same[0].Result.JobId));
+        Assert.That((await _world.SendAsync(Job("same") with { IdempotencyKey = "k" }, account)).JobId, Is.EqualTo((await same[0]).JobId));
         // The refused one left its key free, for another message even.
         await _world.SendAsync(Job("cheap") with { IdempotencyKey = "dear" }, account);
     }
