@@ -116,7 +116,7 @@ try
             return null;
         }
         var bytes = (await probe.Content.ReadAsByteArrayAsync(stop.Token)).Length;
-        var started = DateTimeOffset.UtcNow;
+        var started = TimeProvider.System.GetUtcNow();
         var (load, server, database) = await LoadAsync(new LoadPlan(pool.Port, Connections, warmUp, seconds, method, path, body, expected, first, modulo), control, postgres);
         // A floor needs no warm-up of the database and no queue to fill.
         var (bare, kestrel, _) = await LoadAsync(new LoadPlan(floorAt, Connections, warmUp / 2, seconds / 2, method, $"/{bytes}", body, 200, first, modulo), floor.Id, null);
@@ -181,10 +181,3 @@ static Process Start(string[] arguments)
 }
 
 static string Built(string project, string file) => Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "..", "..", "..", "..", "..", "src", project, "bin", "Release", "net10.0", file));
-
-/// <param name="Status">Of the first request, which also says how long the body is.</param>
-/// <param name="ServerMicros">Processor time of the control plane, of PostgreSQL and of the floor's process by request.</param>
-internal sealed record Row(string Name, string Title, int? Aim, int Status, int Bytes, LoadResult? Load, LoadResult? Floor, double ServerMicros, double PostgresMicros, double FloorMicros)
-{
-    public bool Passes => Load is { Refused: 0, P99Ms: < 100 } load && (Aim is not { } aim || load.PerSecond >= aim);
-}

@@ -114,7 +114,9 @@ internal sealed class Clients(int port, string path, int count, bool signalR)
     /// <summary>A text frame of a client; the mask of zeros is one like any other.</summary>
     private static byte[] Masked(ReadOnlySpan<byte> text) => [0x81, (byte)(0x80 | text.Length), 0, 0, 0, 0, .. text];
 
+#pragma warning disable CA1001 // Lives as long as its process, which ends with the measurement.
     private sealed class Listener
+#pragma warning restore CA1001
     {
         private readonly Clients _owner;
         private readonly Socket _socket;

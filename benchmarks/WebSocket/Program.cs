@@ -219,7 +219,3 @@ static string Built(string project, string dll)
     var configuration = Path.GetFileName(Path.GetDirectoryName(here))!;
     return Path.GetFullPath(Path.Combine(here, "..", "..", "..", "..", "..", "src", project, "bin", configuration, Path.GetFileName(here), dll));
 }
-
-/// <param name="Cpu">Percent of one processor.</param>
-/// <param name="KiloBytes">Resident memory that each connection added, without a collection forced: what is waiting to be collected counts.</param>
-internal sealed record Row(string Server, int Size, Delivery Delivery, double Cpu, double KiloBytes);

@@ -22,12 +22,12 @@ public static partial class Program
     private static readonly JsonSerializerOptions Indented = new(JsonSetup.Responses) { WriteIndented = true };
 
     /// <summary>The verb's work; null when the arguments name none.</summary>
-    private static Task<int>? FindVerb(string[] args) => args is not [var verb, ..] ? null : verb switch
+    private static Func<Task<int>>? FindVerb(string[] args) => args is not [var verb, ..] ? null : verb switch
     {
-        "ready" => ReadyAsync(args),
-        "database" => HoldDatabaseAsync(args),
-        "verify-ledger" => VerifyLedgerAsync(args),
-        CreateAdminVerb.Name => CreateAdminAsync(args[1..]),
+        "ready" => () => ReadyAsync(args),
+        "database" => () => HoldDatabaseAsync(args),
+        "verify-ledger" => () => VerifyLedgerAsync(args),
+        CreateAdminVerb.Name => () => CreateAdminAsync(args[1..]),
         _ => null,
     };
 
@@ -102,5 +102,5 @@ public static partial class Program
     /// <summary>Standard output belongs to the answer.</summary>
     private static ILoggerFactory StandardError() => LoggerFactory.Create(log => log.AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace).SetMinimumLevel(LogLevel.Warning));
 
-    private static ILogger NullLog() => Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance;
+    private static Microsoft.Extensions.Logging.Abstractions.NullLogger NullLog() => Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance;
 }

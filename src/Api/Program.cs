@@ -28,7 +28,7 @@ public static partial class Program
         try
         {
             if (FindVerb(args) is { } verb)
-                return await verb;
+                return await verb();
             var builder = NewBuilder(args);
             // A mistyped setting is reported before a database is started for it.
             _ = (IdentitySettings.Read(builder.Configuration, ServerOptions.Read(builder.Configuration)), EdgeSettings.Read(builder.Configuration), RateSettings.Read(builder.Configuration), PlanSettings.Read(builder.Configuration));

@@ -12,6 +12,7 @@ namespace FogCompute.Cli.Tests;
 
 /// <summary><c>fog doctor</c> on set-ups that are really broken: each cause is named, and what to do.</summary>
 [TestFixture]
+[System.Runtime.Versioning.UnsupportedOSPlatform("windows")]
 internal sealed class DoctorTests : CliFixture
 {
     private static readonly string Version = typeof(FogCommandLine).Assembly.GetName().Version!.ToString(3);

@@ -156,7 +156,7 @@ internal sealed class OutputTests : CliFixture
         var ran = await RunAsync("audit", "--action", "identity.");
         Assert.That(ran.ExitCode, Is.EqualTo(1));
         Assert.That(ran.Out, Does.Contain("identity.account_created").And.Contain("name lab").And.Contain("CHANGED").And.Contain("entry 7: the entry was removed"));
-        Assert.That(Plane.Requests[0].Query, Is.EqualTo("?limit=20&action=identity."));
+        Assert.That(Plane.Requests.First().Query, Is.EqualTo("?limit=20&action=identity."));
     }
 
     [Test]

@@ -35,18 +35,18 @@ internal static class AccountPages
     private static readonly string Policy =
         $"default-src 'none'; script-src 'sha256-{Hash(Script)}'; style-src 'sha256-{Hash(Style)}'; connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
 
-    private const string NewPassword = """<input name="{0}" type="password" autocomplete="new-password" minlength="8" maxlength="128" required>""";
-
     private static readonly string SetUp = Page("Set up FogCompute", "The first admin of this control plane. The link works once.", "/api/auth/setup",
         "Done. Log in with: fog login", "Create the admin",
         $"""
         <label>User name<input name="username" autocomplete="username" pattern="[a-z0-9_.\-]+" maxlength="64" title="a–z, 0–9, dash, underscore and dot" required autofocus></label>
         <label>E-mail address<input name="email" type="email" autocomplete="email" required></label>
-        <label>Password, at least 8 characters{string.Format(NewPassword, "password")}</label>
+        <label>Password, at least 8 characters{NewPassword("password")}</label>
         """);
 
     private static readonly string Reset = Page("A new password", "All sessions end when you change it. The link works once.", "/api/auth/reset-password/confirm",
-        "Done. Log in with the new password.", "Change the password", $"<label>New password, at least 8 characters{string.Format(NewPassword, "new_password")}</label>");
+        "Done. Log in with the new password.", "Change the password", $"<label>New password, at least 8 characters{NewPassword("new_password")}</label>");
+
+    private static string NewPassword(string field) => $"""<input name="{field}" type="password" autocomplete="new-password" minlength="8" maxlength="128" required>""";
 
     public static void MapAccountPages(this WebApplication app)
     {

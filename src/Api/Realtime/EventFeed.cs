@@ -7,7 +7,7 @@ using FogCompute.Application.Scheduler.Contracts;
 namespace FogCompute.Api.Realtime;
 
 /// <summary>One who follows events live.</summary>
-/// <param name="From">All events above this id come through <see cref="Events"/>, in order.</param>
+/// <param name="from">All events above this id come through <see cref="Events"/>, in order.</param>
 public sealed class EventListener(EventFilter filter, Channel<SchedulerEvent> queue, long from)
 {
     public long From => from;

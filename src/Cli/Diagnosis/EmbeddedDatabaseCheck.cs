@@ -56,7 +56,7 @@ internal static class EmbeddedDatabaseCheck
         return File.Exists(name) && File.ReadAllText(name).StartsWith("postgres", StringComparison.Ordinal) ? id : null;
     }
 
-    private static IEnumerable<string> Tail(string path)
+    private static string[] Tail(string path)
     {
         using var file = File.Open(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
         file.Seek(-Math.Min(file.Length, TailBytes), SeekOrigin.End);

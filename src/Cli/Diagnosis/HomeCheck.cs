@@ -55,10 +55,10 @@ internal static class HomeCheck
         if (!OperatingSystem.IsWindows())
         {
             const UnixFileMode others = UnixFileMode.GroupWrite | UnixFileMode.OtherWrite;
-            if ((File.GetUnixFileMode(home) & others) != 0)
+            if ((File.GetUnixFileMode(home) & others) != UnixFileMode.None)
                 return Finding.Fail(check, $"{home} can be written by others", $"chmod go-w {home}");
             var key = host.Variable("FOG_LEDGER_KEY") ?? Path.Combine(home, "ledger-key.pem");
-            if (File.Exists(key) && (File.GetUnixFileMode(key) & (others | UnixFileMode.GroupRead | UnixFileMode.OtherRead)) != 0)
+            if (File.Exists(key) && (File.GetUnixFileMode(key) & (others | UnixFileMode.GroupRead | UnixFileMode.OtherRead)) != UnixFileMode.None)
                 return Finding.Fail(check, $"{key}, which signs the ledger, can be read by others", $"chmod 600 {key}");
         }
         return Finding.Ok(check, $"{home} can be written");

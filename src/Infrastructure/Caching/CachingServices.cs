@@ -39,10 +39,9 @@ internal sealed class RedisSignalRelay(RedisConnection redis) : ISignalRelay
 {
     public bool IsUp => redis.IsUp;
 
-    public event Action<string>? Received
+    public Action<string>? Receiver
     {
-        add => redis.Received += value;
-        remove => redis.Received -= value;
+        set => redis.Receiver = value;
     }
 
     public Task<bool> PublishAsync(string message) => redis.PublishAsync(message);

@@ -46,8 +46,8 @@ internal sealed partial class RedisConnection : BackgroundService
         }
     }
 
-    /// <summary>Messages of the pool's channel, own ones among them; from whichever connection is up.</summary>
-    public event Action<string>? Received;
+    /// <summary>Who gets the messages of the pool's channel, own ones among them; from whichever connection is up.</summary>
+    public Action<string>? Receiver { get; set; }
 
     /// <summary>Where messages of this pool go: channels do not know databases, so the number is part of the name.</summary>
     private string Channel => $"fogcompute:{_options.Database}:signals";
@@ -127,7 +127,7 @@ internal sealed partial class RedisConnection : BackgroundService
             connection = await ConnectionMultiplexer.ConnectAsync(_options.ToConfiguration()).WaitAsync(cancel);
             // Answers are handed out side by side: in turn, one asker that goes on computing would hold up all others. (Newer clients always do.)
             connection.PreserveAsyncOrder = false;
-            await connection.GetSubscriber().SubscribeAsync(Channel, (_, message) => Received?.Invoke(message!)).WaitAsync(_options.Patience, cancel);
+            await connection.GetSubscriber().SubscribeAsync(Channel, (_, message) => Receiver?.Invoke(message!)).WaitAsync(_options.Patience, cancel);
             await ProveAsync(connection.GetDatabase()).WaitAsync(_options.Patience, cancel);
             connection.ConnectionFailed += (_, broken) => Lost(connection, broken.Exception);
             connection.IncludeDetailInExceptions = false;

@@ -5,8 +5,8 @@ internal interface ISignalRelay
 {
     bool IsUp { get; }
 
-    /// <summary>Every message that reaches this process, its own among them.</summary>
-    event Action<string>? Received;
+    /// <summary>Who gets every message that reaches this process, its own among them; null: nobody.</summary>
+    Action<string>? Receiver { set; }
 
     /// <summary>False when it did not leave. Never throws for an outage.</summary>
     Task<bool> PublishAsync(string message);

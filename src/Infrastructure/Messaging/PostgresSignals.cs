@@ -118,9 +118,9 @@ internal sealed partial class PostgresSignals(DatabaseHost host, NpgsqlDataSourc
             await Task.WhenAll(ListenLoopAsync(stoppingToken), SendLoopAsync(stoppingToken));
             return;
         }
-        relay.Received += Relayed;
+        relay.Receiver = Relayed;
         await Task.WhenAll(ListenLoopAsync(stoppingToken), SendLoopAsync(stoppingToken), RelayLoopAsync(relay, stoppingToken));
-        relay.Received -= Relayed;
+        relay.Receiver = null;
     }
 
     /// <summary>One message on its way at a time; what is published meanwhile shares the next.</summary>

@@ -11,7 +11,7 @@ namespace FogCompute.Infrastructure.RecurringJobs;
 /// What operators want of the recurring jobs: which are paused, which shall run now. Both are rows, written by any control plane; each looks at them when
 /// signalled and every second, so a lost signal costs a second.
 /// </summary>
-internal sealed partial class JobControls(IReadOnlyList<RecurringJob> jobs, JobLeadership leadership, NpgsqlDataSource database, ISignals signals, ILogger<JobControls> log)
+internal sealed partial class JobControls(IReadOnlyList<RecurringJob> jobs, JobLeadership leadership, NpgsqlDataSource database, ISignals signals, ILogger<JobControls> log) : IDisposable
 {
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(1);
 
@@ -108,8 +108,14 @@ internal sealed partial class JobControls(IReadOnlyList<RecurringJob> jobs, JobL
         return await command.ExecuteNonQueryAsync(cancel) == 1;
     }
 
+    public void Dispose()
+    {
+        foreach (var desk in _desks.Values)
+            desk.Dispose();
+    }
+
     /// <summary>Where the loop of a pump looks before each run.</summary>
-    internal sealed class Desk(RecurringJob job)
+    internal sealed class Desk(RecurringJob job) : IDisposable
     {
         private readonly ConcurrentQueue<Guid> _asked = new();
         private CancellationTokenSource _news = new();
@@ -136,6 +142,8 @@ internal sealed partial class JobControls(IReadOnlyList<RecurringJob> jobs, JobL
             _paused = paused;
             Wake();
         }
+
+        public void Dispose() => Volatile.Read(ref _news).Dispose();
 
         private void Wake() => Interlocked.Exchange(ref _news, new CancellationTokenSource()).Cancel();
     }

@@ -13,7 +13,7 @@ namespace FogCompute.Infrastructure.RecurringJobs;
 /// pauses, manual runs and the history are the platform's (<see cref="JobControls"/>, <see cref="RunHistory"/>).
 /// </summary>
 internal sealed partial class QuartzSchedules(
-    IReadOnlyList<RecurringJob> jobs, DatabaseHost host, ServerIdentity server, JobControls controls, JobExecutor executor, TimeProvider time, ILoggerFactory logs, ILogger<QuartzSchedules> log)
+    IReadOnlyList<RecurringJob> jobs, DatabaseHost host, ServerIdentity server, JobControls controls, JobExecutor executor, TimeProvider time, ILoggerFactory logs, ILogger<QuartzSchedules> log) : IDisposable
 {
     internal const string TablePrefix = "quartz.qrtz_";
 
@@ -156,6 +156,8 @@ internal sealed partial class QuartzSchedules(
         if (gone.Count > 0)
             await scheduler.DeleteJobs(gone, cancel);
     }
+
+    public void Dispose() => _patienceEnds.Dispose();
 
     private async Task FireAsync(IJobExecutionContext firing, CancellationToken cancel)
     {

@@ -9,7 +9,7 @@ namespace FogCompute.Infrastructure.Telemetry;
 /// The meter <c>FogCompute.Pool</c>: gauges of the whole pool, the same from every control plane: <c>fogcompute.scheduler.queue.length</c>, <c>fogcompute.scheduler.jobs</c> (by state),
 /// <c>fogcompute.idle_compute.devices</c> (by state). They are counted when somebody reads them; a count that is older than a minute, or that failed, is no count.
 /// </summary>
-internal sealed partial class PoolGauges
+internal sealed partial class PoolGauges : IDisposable
 {
     private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Stale = TimeSpan.FromMinutes(1);
@@ -33,6 +33,8 @@ internal sealed partial class PoolGauges
             () => Of(c => [State("fogcompute.device.state", "harvesting", c.HarvestingDevices), State("fogcompute.device.state", "other", Math.Max(0, c.Devices - c.HarvestingDevices))]),
             "{device}", "Enrolled devices of the pool.");
     }
+
+    public void Dispose() => _counting.Dispose();
 
     /// <summary>Counts, unless that was done just now; readers that come together share one count. False: there is no count.</summary>
     public async Task<bool> RefreshAsync(CancellationToken cancel)

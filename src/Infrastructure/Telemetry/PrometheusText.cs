@@ -27,7 +27,7 @@ internal sealed class PrometheusText : BaseExporter<Metric>
             if (family.Type != type)
                 continue;
             foreach (ref readonly var point in metric.GetMetricPoints())
-                Add(family, name, metric.MetricType, in point);
+                Add(family, name, metric.MetricType, point);
         }
         var text = new StringBuilder(16 * 1024);
         var service = string.Join(',', Labels(ParentProvider.GetResource().Attributes));
@@ -38,7 +38,7 @@ internal sealed class PrometheusText : BaseExporter<Metric>
         return ExportResult.Success;
     }
 
-    private static void Add(Family family, string name, MetricType type, in MetricPoint point)
+    private static void Add(Family family, string name, MetricType type, MetricPoint point)
     {
         var tags = new List<KeyValuePair<string, object?>>();
         foreach (var tag in point.Tags)

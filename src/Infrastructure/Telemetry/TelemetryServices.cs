@@ -17,15 +17,15 @@ public static class TelemetryServices
     {
         services.AddMetrics();
         services.AddSingleton<PoolGauges>();
-        services.AddSingleton(provider => new Telemetry(configuration, provider.GetRequiredService<PoolGauges>()));
-        services.AddSingleton<IMetricsPage>(provider => provider.GetRequiredService<Telemetry>());
-        services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<Telemetry>());
+        services.AddSingleton(provider => new TelemetryProviders(configuration, provider.GetRequiredService<PoolGauges>()));
+        services.AddSingleton<IMetricsPage>(provider => provider.GetRequiredService<TelemetryProviders>());
+        services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<TelemetryProviders>());
         return services;
     }
 }
 
 /// <summary>OpenTelemetry's providers of this process. Without an endpoint nobody listens to spans, so none are made.</summary>
-internal sealed class Telemetry : BackgroundService, IMetricsPage
+internal sealed class TelemetryProviders : BackgroundService, IMetricsPage
 {
     /// <summary>Meters of the product, of ASP.NET Core, of Npgsql and of the runtime.</summary>
     private static readonly string[] Meters = ["FogCompute.*", "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "Npgsql", "System.Runtime"];
@@ -45,7 +45,7 @@ internal sealed class Telemetry : BackgroundService, IMetricsPage
     private readonly Lock _gate = new();
     private readonly bool _exportsMetrics;
 
-    public Telemetry(IConfiguration configuration, PoolGauges pool)
+    public TelemetryProviders(IConfiguration configuration, PoolGauges pool)
     {
         _pool = pool;
         _exportsMetrics = Wants(configuration, "METRICS");
@@ -93,6 +93,6 @@ internal sealed class Telemetry : BackgroundService, IMetricsPage
 
     /// <summary>OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES have the last word.</summary>
     private static void Describe(ResourceBuilder resource) => resource
-        .AddService("fogcompute-control-plane", serviceVersion: typeof(Telemetry).Assembly.GetName().Version?.ToString(3), serviceInstanceId: $"{Environment.MachineName}:{Environment.ProcessId}")
+        .AddService("fogcompute-control-plane", serviceVersion: typeof(TelemetryProviders).Assembly.GetName().Version?.ToString(3), serviceInstanceId: $"{Environment.MachineName}:{Environment.ProcessId}")
         .AddEnvironmentVariableDetector();
 }

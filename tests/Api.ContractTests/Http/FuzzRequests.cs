@@ -131,7 +131,7 @@ internal sealed class FuzzRequests(ApiDocument document, int seed, int callers, 
     /// <summary>Half a surrogate pair becomes what its bytes would be, which is no UTF-8.</summary>
     private static string Escape(string text) => string.Concat(text.Select((c, i) =>
         char.IsSurrogate(c) && !(char.IsHighSurrogate(c) && i + 1 < text.Length && char.IsLowSurrogate(text[i + 1])) && !(char.IsLowSurrogate(c) && i > 0 && char.IsHighSurrogate(text[i - 1])) ? "%ED%A0%80"
-        : char.IsHighSurrogate(c) ? Uri.EscapeDataString(text.Substring(i, 2)) : char.IsLowSurrogate(c) ? "" : Uri.EscapeDataString(c.ToString())));
+        : char.IsHighSurrogate(c) ? Uri.EscapeDataString(text.AsSpan(i, 2)) : char.IsLowSurrogate(c) ? "" : Uri.EscapeDataString(c.ToString())));
 
     private (string Value, bool Exact) PathValue(Random random, Operation operation, Parameter parameter)
     {

@@ -51,7 +51,7 @@ public sealed class QuotaTests
         using var refused = await member.PostAsync("/api/scheduler/jobs", Job(1));
         var detail = (await refused.ProblemAsync(429, "identity.compute_quota_exceeded")).GetProperty("detail").GetString();
         Assert.That(detail, Does.Contain("free plan").And.Contain("allows 1 compute hours").And.Contain("1 are used").And.Contain("0.1667"));
-        var now = DateTimeOffset.UtcNow;
+        var now = TimeProvider.System.GetUtcNow();
         Assert.That(now + refused.Headers.RetryAfter!.Delta!.Value, Is.EqualTo(Plans.NextDay(now)).Within(TimeSpan.FromSeconds(20)));
         var balance = await (await member.GetAsync("/api/tokenomics/balance")).JsonAsync();
         using var none = await member.GetAsync("/api/scheduler/jobs");
@@ -95,7 +95,7 @@ public sealed class QuotaTests
         }
         await using var scope = _server.Services.CreateAsyncScope();
         var usage = scope.ServiceProvider.GetRequiredService<IUsage>();
-        var day = Plans.DayOf(DateTimeOffset.UtcNow);
+        var day = Plans.DayOf(TimeProvider.System.GetUtcNow());
         while ((await usage.OfAsync(new AccountId(account), day, CancellationToken.None)).ReservedMs > 0)
             await Task.Delay(100);
         Assert.That((await usage.OfAsync(new AccountId(account), day, CancellationToken.None)).ComputeMs, Is.EqualTo(360_000));

@@ -48,7 +48,7 @@ internal static partial class Exposition
             }
             catch (FormatException fault)
             {
-                throw new FormatException($"{fault.Message}: {line}");
+                throw new FormatException($"{fault.Message}: {line}", fault);
             }
         }
         foreach (var family in families.Values)

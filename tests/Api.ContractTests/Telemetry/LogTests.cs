@@ -67,6 +67,7 @@ public sealed class LogTests
     }
 
     [Test]
+#pragma warning disable CA1727 // The names are what is tested.
     public void Takes_the_event_from_the_template_or_from_the_library()
     {
         var lines = new Lines();

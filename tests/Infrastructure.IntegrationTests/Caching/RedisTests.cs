@@ -122,7 +122,7 @@ public sealed class RedisTests
     public async Task A_signal_goes_ahead_over_Redis_and_its_notification_wakes_nobody_again()
     {
         var relayed = new TaskCompletionSource();
-        Redis(_there).Received += message =>
+        Redis(_there).Receiver += message =>
         {
             if (message.Contains("\nahead", StringComparison.Ordinal))
                 relayed.TrySetResult();
