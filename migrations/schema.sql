@@ -192,6 +192,8 @@ CREATE TABLE benchmarks.points (
     CONSTRAINT points_second_check CHECK (((second >= 1) AND (second <= 3600)))
 );
 
+COMMENT ON TABLE benchmarks.points IS 'What a benchmark saw in each second; null: not measured in it';
+
 COMMENT ON COLUMN benchmarks.points.throughput_mb IS 'MB per second';
 
 CREATE TABLE benchmarks.runs (
@@ -212,6 +214,8 @@ CREATE TABLE benchmarks.runs (
     CONSTRAINT runs_state_check CHECK ((state = ANY (ARRAY['Running'::text, 'Completed'::text, 'Stopped'::text, 'Interrupted'::text, 'Failed'::text]))),
     CONSTRAINT runs_type_check CHECK ((type = ANY (ARRAY['Latency'::text, 'Throughput'::text, 'Stress'::text])))
 );
+
+COMMENT ON TABLE benchmarks.runs IS 'Benchmarks of the system by itself; one runs at a time, the newest 500 are kept';
 
 COMMENT ON COLUMN benchmarks.runs.runner IS 'The control-plane process that claimed it; null: none has yet';
 
