@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Mail;
 using FogCompute.Application.Identity;
-using FogCompute.Infrastructure.Identity;
 
 namespace FogCompute.Api.Http;
 

@@ -1,3 +1,4 @@
+using System.Net;
 using FogCompute.Domain.Identity;
 
 namespace FogCompute.Application.Identity;
@@ -89,3 +90,12 @@ public interface ILoginRemains
     /// <returns>Rows deleted, at most <paramref name="most"/> of each kind.</returns>
     Task<int> DeleteAsync(DateTimeOffset now, TimeSpan sessionsKept, int most, CancellationToken cancel);
 }
+
+/// <summary>How mail leaves.</summary>
+/// <param name="Folder">Where mails are written as <c>.eml</c> files when there is no server.</param>
+/// <param name="From">Sender.</param>
+/// <param name="Server">SMTP server; null: <paramref name="Folder"/>.</param>
+public sealed record MailOptions(string Folder, string From, SmtpServer? Server);
+
+/// <param name="Secure">STARTTLS, and no mail without it; off for a server on this machine only.</param>
+public sealed record SmtpServer(string Host, int Port, NetworkCredential? Login, bool Secure);

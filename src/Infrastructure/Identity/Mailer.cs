@@ -1,17 +1,7 @@
-using System.Net;
 using System.Net.Mail;
 using FogCompute.Application.Identity;
 
 namespace FogCompute.Infrastructure.Identity;
-
-/// <summary>How mail leaves.</summary>
-/// <param name="Folder">Where mails are written as <c>.eml</c> files when there is no server.</param>
-/// <param name="From">Sender.</param>
-/// <param name="Server">SMTP server; null: <paramref name="Folder"/>.</param>
-public sealed record MailOptions(string Folder, string From, SmtpServer? Server);
-
-/// <param name="Secure">STARTTLS, and no mail without it; off for a server on this machine only.</param>
-public sealed record SmtpServer(string Host, int Port, NetworkCredential? Login, bool Secure);
 
 /// <summary>
 /// Mail over SMTP, or as files that a person or another program picks up. One client per mail: the framework's client sends one at a time, and

@@ -208,7 +208,7 @@ public sealed class AuthorizationTests
             FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
             WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT IN ('platform', 'audit', 'quartz')
                 AND n.nspname || '.' || c.relname NOT IN ('tokenomics.blocks', 'tokenomics.block_totals', 'tokenomics.checkpoints', 'tokenomics.reconciliations', 'scheduler.events', 'scheduler.event_positions',
-                    'idle_compute.presence', 'scheduler.passes')
+                    'idle_compute.presence', 'scheduler.passes', 'identity.usage')
             """);
         return (string)(await tables.ExecuteScalarAsync())!;
     }

@@ -24,7 +24,7 @@ public sealed class BadInputTests
         ("Vote", "/api/tokenomics/vote", InputTable.Vote),
         ("CancelProposal", "/api/tokenomics/proposals/0000000000000000000000000000000000000000000000000000000000000000/cancel", InputTable.CancelProposal),
         ("Delegate", "/api/tokenomics/delegate", InputTable.Delegate),
-        ("SetAccountPlan", "/api/identity/accounts/0190f7a0-0000-7000-8000-000000000099/plan", InputTable.SetAccountPlan),
+        ("SetAccountPlan", "PUT /api/identity/accounts/0190f7a0-0000-7000-8000-000000000099/plan", InputTable.SetAccountPlan),
         ("Register", "/api/auth/register", InputTable.Register),
         ("Login", "/api/auth/login", InputTable.Login),
         ("Refresh", "/api/auth/refresh", InputTable.Refresh),
@@ -109,7 +109,7 @@ public sealed class BadInputTests
     [TestCaseSource(nameof(Wrongs))]
     public async Task Refuses(string path, string body, string field, string[] says)
     {
-        using var answer = await _server.Client.PostAsync(path, ApiServer.Json(body));
+        using var answer = await SendAsync(path, ApiServer.Json(body));
         var problem = await ProblemAsync(answer, 422);
         var errors = problem.GetProperty("errors").EnumerateObject().ToList();
         var words = string.Join(" ", errors.SelectMany(e => e.Value.EnumerateArray()).Select(m => m.GetString()));
@@ -121,6 +121,14 @@ public sealed class BadInputTests
             foreach (var word in says)
                 Assert.That(words, Does.Contain(word));
         }
+    }
+
+    /// <param name="path">POST, unless it begins with another method.</param>
+    private async Task<HttpResponseMessage> SendAsync(string path, HttpContent content)
+    {
+        using var request = path.Split(' ') is [var method, var rest] ? new HttpRequestMessage(HttpMethod.Parse(method), rest) : new HttpRequestMessage(HttpMethod.Post, path);
+        request.Content = content;
+        return await _server.Client.SendAsync(request);
     }
 
     private static async Task<JsonElement> ProblemAsync(HttpResponseMessage answer, int status)
@@ -151,7 +159,7 @@ public sealed class BadInputTests
     [TestCaseSource(nameof(WrongBodies))]
     public async Task Refuses_a_body(string path, string body, string field)
     {
-        using var answer = await _server.Client.PostAsync(path, ApiServer.Json(body));
+        using var answer = await SendAsync(path, ApiServer.Json(body));
         var problem = await ProblemAsync(answer, 422);
         Assert.That(problem.FieldsOf(), Does.Contain(field));
     }
@@ -180,7 +188,7 @@ public sealed class BadInputTests
     public async Task Refuses_what_cannot_be_read(string path, byte[] body, string type, int status, string code)
     {
         using var content = new ByteArrayContent(body) { Headers = { ContentType = MediaTypeHeaderValue.Parse(type) } };
-        using var answer = await _server.Client.PostAsync(path, content);
+        using var answer = await SendAsync(path, content);
         var problem = await ProblemAsync(answer, status);
         Assert.That(problem.GetProperty("code").GetString(), Is.EqualTo(code));
     }

@@ -260,6 +260,8 @@ internal sealed class Pool : IAsyncDisposable
         {
             ["FOG_DEVICE_SILENCE_SECONDS"] = silence.ToString(), ["FOG_AUDIT_WAIT_SECONDS"] = "2", ["FOG_DRAIN_SECONDS"] = _drain.ToString(CultureInfo.InvariantCulture), ["Logging__LogLevel__Default"] = "Information",
             ["Logging__LogLevel__Microsoft"] = "Warning",
+            // Its accounts do in minutes what others do in days.
+            ["FOG_PLAN_FREE"] = "none/none/none",
         };
         if (databaseUrl is not null)
             settings["DATABASE_URL"] = databaseUrl;

@@ -12,7 +12,7 @@ internal sealed class BenchmarkTests : SharedPoolScenario
     public async Task Measures_the_way_through_a_device(string type, string measure)
     {
         await Pool.StartAgentsAsync(1, new AgentOptions { Label = $"benchmark-{type}", Cpu = 2, MemoryMb = 512 });
-        var id = (await Pool.Client.PostAsync<JsonElement>("api/benchmarks/start", new { Type = type, Duration = 60 })).GetProperty("benchmarkId").GetString();
+        var id = (await Pool.Operator.PostAsync<JsonElement>("api/benchmarks/start", new { Type = type, Duration = 60 })).GetProperty("benchmarkId").GetString();
         try
         {
             // Stopped as soon as there is something: how long that takes depends on the machine.
@@ -20,20 +20,20 @@ internal sealed class BenchmarkTests : SharedPoolScenario
             do
             {
                 await Task.Delay(200);
-                jobs = await Pool.Client.GetAsync<JsonElement>("api/scheduler/jobs?status=completed&limit=100");
+                jobs = await Pool.Operator.GetAsync<JsonElement>("api/scheduler/jobs?status=completed&limit=100");
             }
             while (!jobs.GetProperty("jobs").EnumerateArray().Any(j => j.GetProperty("name").GetString() == "benchmark"));
             await Task.Delay(500);
         }
         finally
         {
-            await Pool.Client.PostAsync<JsonElement>($"api/benchmarks/stop?benchmark_id={id}", new { });
+            await Pool.Operator.PostAsync<JsonElement>($"api/benchmarks/stop?benchmark_id={id}", new { });
         }
         JsonElement run;
         do
         {
             await Task.Delay(100);
-            run = (await Pool.Client.GetAsync<JsonElement>("api/benchmarks/history")).GetProperty("benchmarks").EnumerateArray().Single(b => b.GetProperty("benchmarkId").GetString() == id);
+            run = (await Pool.Operator.GetAsync<JsonElement>("api/benchmarks/history")).GetProperty("benchmarks").EnumerateArray().Single(b => b.GetProperty("benchmarkId").GetString() == id);
         }
         while (run.GetProperty("summary").GetArrayLength() == 0);
         var measured = run.GetProperty("summary").EnumerateArray().Single(m => m.GetProperty("name").GetString() == measure);

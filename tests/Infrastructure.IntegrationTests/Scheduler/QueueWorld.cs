@@ -42,6 +42,8 @@ internal sealed class QueueWorld : IAsyncDisposable
             // Audits are chosen by chance; a generator that never says so keeps counts exact.
             s =>
             {
+                // Plans are tested over HTTP; jobs here are as large as the queue's limits.
+                s.AddSingleton(new Plans(PlanLimits.None, PlanLimits.None, PlanLimits.None));
                 s.AddScheduler(options).AddTokenomics(Path.Combine(_home, "ledger-key.pem")).AddArtifacts(new ArtifactOptions(_home, 1 << 20)).AddScoped<Random, NeverAudits>();
                 adjust?.Invoke(s);
             },
