@@ -81,6 +81,7 @@ internal sealed class BackupTests
             var audit = await local.AuditAsync();
             Assert.That((audit.Balanced, audit.Supply), Is.EqualTo((true, audit.Cap)), FogClient.Show(audit));
             var start = TimeProvider.System.GetUtcNow();
+            await local.PostAsync<object>("api/ops/jobs/ReconcileLedger/trigger", new { });
             await Wait.UntilAsync("the reconciler has run on the copy and found nothing",
                 () => local.GetAsync<ReconciliationView>("api/tokenomics/reconciliation"), r => r is { Status: "healthy", DifferenceCount: 0 } && r.At > start.AddSeconds(-5));
             var next = await client.SubmitAsync(new JobRequest { Name = "after", Payload = JobRequest.Noop, Constraints = new(["nobody"]) });
