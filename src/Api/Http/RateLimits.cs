@@ -1,9 +1,9 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
-using System.Net.Sockets;
 using System.Threading.RateLimiting;
 using FogCompute.Application.Common.Security;
+using FogCompute.Application.Identity;
 using FogCompute.Domain.Common;
 using FogCompute.Domain.Identity;
 using Microsoft.AspNetCore.RateLimiting;
@@ -32,14 +32,7 @@ internal static class RateLimits
     }
 
     /// <summary>An address as buckets are named: who has one IPv6 network has all of its 2⁶⁴ addresses.</summary>
-    public static string KeyOf(IPAddress? address)
-    {
-        if (address is null)
-            return "unknown";
-        if (address.IsIPv4MappedToIPv6)
-            address = address.MapToIPv4();
-        return address.AddressFamily == AddressFamily.InterNetworkV6 ? Convert.ToHexString(address.GetAddressBytes().AsSpan(0, 8)) : address.ToString();
-    }
+    public static string KeyOf(IPAddress? address) => address is null ? "unknown" : LoginKeys.PeerOf(address);
 
     public static bool Covers(HttpContext http) =>
         http.Request.Path.StartsWithSegments("/api", StringComparison.OrdinalIgnoreCase) || http.Request.Path.StartsWithSegments("/ws", StringComparison.OrdinalIgnoreCase);

@@ -20,6 +20,7 @@ internal sealed partial class SandboxProcess(
     /// <summary>The shell of a launcher with a prepared root: first process of a pid namespace that holds those of all its commands.</summary>
     public int? Shell { get; set; }
 
+    private TimeSpan _cpuBefore;
     private TimeSpan _sampledCpu;
     private long? _sampledPeak;
     private bool _disposed;
@@ -53,8 +54,12 @@ internal sealed partial class SandboxProcess(
     /// <summary>Counts from now on: a warm runner's own start is not the attempt's. Returns the memory that is in use already, bytes.</summary>
     public long Mark()
     {
-        (_sampledCpu, _sampledPeak) = (TimeSpan.Zero, null);
-        return group?.Mark() ?? ProcessTree.Look(Members()).ResidentBytes;
+        if (group is not null)
+            return group.Mark();
+        var seen = ProcessTree.Look(Members());
+        // A launcher's sum has the commands that it waited for before.
+        (_cpuBefore, _sampledCpu, _sampledPeak) = (seen.Cpu, TimeSpan.Zero, null);
+        return seen.ResidentBytes;
     }
 
     /// <summary>Measures now.</summary>
@@ -67,7 +72,8 @@ internal sealed partial class SandboxProcess(
         }
         var seen = ProcessTree.Look(Members());
         // CPU of processes that ended between two looks is in their parent's sum; a sum that shrinks is a torn look.
-        _sampledCpu = seen.Cpu > _sampledCpu ? seen.Cpu : _sampledCpu;
+        var cpu = seen.Cpu - _cpuBefore;
+        _sampledCpu = cpu > _sampledCpu ? cpu : _sampledCpu;
         if (seen.Processes > 0)
             _sampledPeak = Math.Max(_sampledPeak ?? 0, seen.ResidentBytes);
         return new Usage(seen.ResidentBytes, _sampledPeak, _sampledCpu, seen.Threads, 0, 0);
