@@ -133,10 +133,15 @@ internal sealed class RegisterDeviceHandler(IIdleComputeDb db, IDeviceDirectory 
         await enrolment.SpendAsync(command.DeviceId, cancellationToken);
         var existing = await devices.LockAnyAsync(command.DeviceId, cancellationToken);
         if (existing is null)
+        {
+            // It takes work from its first poll on, and that tells placement.
             db.Devices.Add(Device.Register(command.DeviceId, context.Caller.Account, offer, hash, now));
+        }
         else
+        {
             existing.RegisterAgain(context.Caller.Account, offer, hash, now);
-        transaction.SignalAfterCommit(Topics.Place);
+            transaction.SignalAfterCommit(Topics.Place);
+        }
         return new RegisterDeviceResult { DeviceId = command.DeviceId, DeviceToken = token };
     }
 
