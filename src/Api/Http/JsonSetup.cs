@@ -135,6 +135,9 @@ internal sealed class SnakeCaseBodies : TextInputFormatter
             bytes = bytes[3..];
         if (bytes.Span.IndexOfAnyExcept(" \t\r\n"u8) < 0)
             return context.TreatEmptyInputAsDefaultValue ? await InputFormatterResult.NoValueAsync() : throw new FogException(BodyErrors.Malformed("it is empty. Send a JSON object."));
+        // The serializer does not look into what it keeps as it is, so that would be found when somebody reads it.
+        if (!Utf8.IsValid(bytes.Span))
+            throw new FogException(BodyErrors.Malformed("it is not UTF-8."));
         var shape = new JsonShape(context.HttpContext.RequestServices);
         object? value = null;
         Exception? cause = null;
@@ -173,8 +176,6 @@ internal sealed class JsonShape(IServiceProvider services)
     /// <summary>Null: nothing is wrong.</summary>
     public FogException? Find(ReadOnlyMemory<byte> body, Type type)
     {
-        if (!Utf8.IsValid(body.Span))
-            return new FogException(BodyErrors.Malformed("it is not UTF-8."));
         JsonDocument document;
         try
         {

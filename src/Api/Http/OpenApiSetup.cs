@@ -162,9 +162,9 @@ internal static class OpenApiSetup
         {
             var statuses = new List<int> { 500, 503 };
             var hasInput = operation.RequestBody is not null || operation.Parameters is { Count: > 0 };
-            // A wrong token is refused wherever tokens are looked at, also where none is needed.
+            // A wrong token is refused wherever tokens are looked at, also where none is needed; and rates are limited there.
             if (context.ApiDescription.RelativePath?.StartsWith("api/", StringComparison.Ordinal) == true)
-                statuses.Add(401);
+                statuses.AddRange([401, 429]);
             if (!useCase.IsPublic)
                 statuses.Add(403);
             if (operation.RequestBody is not null)

@@ -54,7 +54,7 @@ internal sealed class ListTaskRunsValidator : AbstractValidator<ListTaskRunsQuer
     public ListTaskRunsValidator()
     {
         RuleFor(q => q.Limit).InclusiveBetween(1, 200);
-        RuleFor(q => q.View).Must(v => ListTaskRunsHandler.Views.ContainsKey(v)).WithMessage($"must be one of {string.Join(", ", ListTaskRunsHandler.Views.Keys)}.");
+        RuleFor(q => q.View).Must(v => v is not null && ListTaskRunsHandler.Views.ContainsKey(v)).WithMessage($"must be one of {string.Join(", ", ListTaskRunsHandler.Views.Keys)}.");
     }
 }
 

@@ -194,6 +194,14 @@ public sealed class BadInputTests
     }
 
     [Test]
+    public async Task Refuses_bytes_that_are_no_text_in_a_value_of_any_kind()
+    {
+        using var content = new ByteArrayContent([.. "{\"proposal_id\":\"x\",\"vote\":\""u8, 0xED, 0xA0, 0x80, .. "\"}"u8]) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } };
+        using var answer = await SendAsync("/api/tokenomics/vote", content);
+        Assert.That((await ProblemAsync(answer, 400)).GetProperty("code").GetString(), Is.EqualTo("common.malformed_json"));
+    }
+
+    [Test]
     public async Task Refuses_a_body_above_a_mebibyte([Values("/api/scheduler/jobs", "/api/scheduler/quotes", "/api/idle-compute/devices")] string path, [Values] bool sizeKnown)
     {
         var body = $$"""{"name":"{{new string('x', 1 << 20)}}"}""";

@@ -164,6 +164,7 @@ public sealed partial class OperationsTests
     [TestCase("/api/ops/failures?limit=201", 422, "common.validation_failed")]
     [TestCase("/api/ops/failures?cursor=yesterday", 422, "common.validation_failed")]
     [TestCase("/api/ops/tasks?view=all", 422, "common.validation_failed")]
+    [TestCase("/api/ops/tasks?view=%20", 422, "common.validation_failed")]
     public async Task Refuses(string path, int status, string code)
     {
         using var answer = await _server.Client.GetAsync(path);
