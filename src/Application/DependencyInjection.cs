@@ -63,12 +63,9 @@ public static class DependencyInjection
     }
 
     /// <summary>A handler of groups, and what lets single commands join one.</summary>
-    /// <exception cref="InvalidOperationException">The command is marked as audited, which would be recorded outside of the group's transaction.</exception>
     internal static void AddGroupHandler(this IServiceCollection services, Type contract, Type handler)
     {
         var types = contract.GetGenericArguments();
-        if (types[0].IsDefined(typeof(AuditedAttribute), inherit: false))
-            throw new InvalidOperationException($"{types[0].Name} shares transactions, so its handler records audit entries itself; [Audited] would write them outside.");
         services.AddScoped(contract, handler).AddScoped(typeof(IRequestHandler<,>).MakeGenericType(types), typeof(GroupedHandler<,>).MakeGenericType(types));
     }
 

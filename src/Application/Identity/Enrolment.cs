@@ -5,13 +5,24 @@ using FogCompute.Domain.Identity;
 
 namespace FogCompute.Application.Identity;
 
-internal sealed class Enrolment(IIdentityDb db, CredentialContext context, TimeProvider clock) : IEnrolment
+internal sealed class Enrolment(IIdentityDb db, TimeProvider clock) : IEnrolment
 {
-    public async Task SpendAsync(string deviceId, CancellationToken cancel)
+    private Dictionary<AccessKeyId, AccessKey> _locked = [];
+
+    public async Task LockAsync(IEnumerable<Caller> callers, CancellationToken cancel)
     {
-        if (context.Credential is not { Kind: CallerKind.EnrolmentToken, Key: { } id })
+        var ids = callers.Select(TokenOf).OfType<AccessKeyId>().ToHashSet();
+        _locked = ids.Count == 0 ? [] : (await db.LockKeysAsync(ids, cancel)).ToDictionary(k => k.Id);
+    }
+
+    public void Spend(Caller caller, string deviceId)
+    {
+        if (TokenOf(caller) is not { } id)
             return;
-        var token = await db.FindKeyForUpdateAsync(id, cancel) ?? throw new FogException(IdentityErrors.InvalidToken);
+        if (!_locked.TryGetValue(id, out var token))
+            throw new FogException(IdentityErrors.InvalidToken);
         token.Spend(deviceId, clock.GetUtcNow());
     }
+
+    private static AccessKeyId? TokenOf(Caller caller) => caller is { Kind: CallerKind.EnrolmentToken, Key: { } key } ? new AccessKeyId(key) : null;
 }

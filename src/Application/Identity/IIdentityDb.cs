@@ -19,6 +19,9 @@ public interface IIdentityDb
     /// <summary>Reads a key with a row lock until the transaction ends.</summary>
     Task<AccessKey?> FindKeyForUpdateAsync(AccessKeyId id, CancellationToken cancel);
 
+    /// <summary>Those that exist, locked in id order and tracked.</summary>
+    Task<IReadOnlyList<AccessKey>> LockKeysAsync(IReadOnlyCollection<AccessKeyId> ids, CancellationToken cancel);
+
     /// <summary>Reads a user with a row lock until the transaction ends.</summary>
     Task<User?> FindUserForUpdateAsync(AccountId id, CancellationToken cancel);
 

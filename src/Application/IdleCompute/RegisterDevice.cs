@@ -17,7 +17,7 @@ namespace FogCompute.Application.IdleCompute;
 
 [RequiresPermission(Permissions.DevicesWrite)]
 [Audited("idle_compute.device_registered", Subject = nameof(DeviceId))]
-public sealed record RegisterDeviceCommand : ICommand<RegisterDeviceResult>
+public sealed record RegisterDeviceCommand : IGroupedCommand<RegisterDeviceResult>
 {
     /// <summary>1–255 of <c>[A-Za-z0-9._:-]</c>.</summary>
     public required string DeviceId { get; init; }
@@ -119,27 +119,49 @@ internal sealed class RegisterDeviceValidator : AbstractValidator<RegisterDevice
     }
 }
 
-internal sealed class RegisterDeviceHandler(IIdleComputeDb db, IDeviceDirectory devices, IEnrolment enrolment, CallerContext context, ITransactionScope transaction, TimeProvider time)
-    : ICommandHandler<RegisterDeviceCommand, RegisterDeviceResult>
+/// <summary>A room full of machines is set up at once: a group is a few statements, whoever they are of.</summary>
+internal sealed class RegisterDeviceHandler(IIdleComputeDb db, IDeviceDirectory devices, IEnrolment enrolment, ITransactionScope transaction, TimeProvider time)
+    : IGroupHandler<RegisterDeviceCommand, RegisterDeviceResult>
 {
     private const long MiB = 1L << 20;
 
-    public async Task<RegisterDeviceResult> Handle(RegisterDeviceCommand command, CancellationToken cancellationToken)
+    public async Task HandleAsync(IReadOnlyList<GroupItem<RegisterDeviceCommand, RegisterDeviceResult>> items, CancellationToken cancel)
     {
-        var now = time.GetUtcNow();
+        var ids = items.Select(i => i.Command.DeviceId).ToHashSet(StringComparer.Ordinal);
+        await devices.ReserveIdsAsync(ids, cancel);
+        var known = (await devices.LockAnyAsync(ids, cancel)).ToDictionary(d => d.Id, StringComparer.Ordinal);
+        await enrolment.LockAsync(items.Select(i => i.Caller), cancel);
+        foreach (var item in items)
+        {
+            try
+            {
+                item.Answer(Register(item.Command, item.Caller, known));
+            }
+            catch (FogException refusal)
+            {
+                item.Refuse(refusal);
+            }
+        }
+    }
+
+    /// <summary>Refuses before it changes anything.</summary>
+    private RegisterDeviceResult Register(RegisterDeviceCommand command, Caller caller, Dictionary<string, Device> known)
+    {
+        var existing = known.GetValueOrDefault(command.DeviceId);
+        existing?.MustBelongTo(caller.Account);
+        enrolment.Spend(caller, command.DeviceId);
+        var (now, offer) = (time.GetUtcNow(), OfferOf(command));
         var (token, hash) = DeviceKeys.Create();
-        var offer = OfferOf(command);
-        await devices.ReserveIdAsync(command.DeviceId, cancellationToken);
-        await enrolment.SpendAsync(command.DeviceId, cancellationToken);
-        var existing = await devices.LockAnyAsync(command.DeviceId, cancellationToken);
         if (existing is null)
         {
             // It takes work from its first poll on, and that tells placement.
-            db.Devices.Add(Device.Register(command.DeviceId, context.Caller.Account, offer, hash, now));
+            var device = Device.Register(command.DeviceId, caller.Account, offer, hash, now);
+            db.Devices.Add(device);
+            known.Add(device.Id, device);
         }
         else
         {
-            existing.RegisterAgain(context.Caller.Account, offer, hash, now);
+            existing.RegisterAgain(caller.Account, offer, hash, now);
             transaction.SignalAfterCommit(Topics.Place);
         }
         return new RegisterDeviceResult { DeviceId = command.DeviceId, DeviceToken = token };

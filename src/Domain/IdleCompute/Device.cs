@@ -97,12 +97,18 @@ public sealed class Device
     /// <summary>The same owner registers again: new key, new offer, the record stays.</summary>
     public void RegisterAgain(AccountId owner, DeviceCapabilities offer, byte[] keyHash, DateTimeOffset now)
     {
-        if (owner != AccountId)
-            throw new FogException(IdleComputeErrors.DeviceOfAnotherOwner);
+        MustBelongTo(owner);
         KeyHash = keyHash;
         UnregisteredAt = null;
         (State, StateReason) = (DeviceState.Eligible, null);
         Offer(offer, now);
+    }
+
+    /// <exception cref="FogException">It is another's.</exception>
+    public void MustBelongTo(AccountId owner)
+    {
+        if (owner != AccountId)
+            throw new FogException(IdleComputeErrors.DeviceOfAnotherOwner);
     }
 
     private void Offer(DeviceCapabilities offer, DateTimeOffset now)

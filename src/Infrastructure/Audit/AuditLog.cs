@@ -11,11 +11,11 @@ namespace FogCompute.Infrastructure.Audit;
 /// <summary>Entries are tracked like any other change: the unit of work saves them with the rest, or nothing.</summary>
 internal sealed class AuditLog(FogDbContext db, CallerContext context, TimeProvider time) : IAuditLog
 {
-    public void Record(string action, string? subject, IReadOnlyDictionary<string, string>? details = null)
+    public void Record(string action, string? subject, IReadOnlyDictionary<string, string>? details = null, Caller? by = null)
     {
         if (db.Database.CurrentTransaction is null)
             throw new InvalidOperationException($"'{action}' was recorded outside a command: there is no change to record it with.");
-        var caller = context.Caller;
+        var caller = by ?? context.Caller;
         db.Add(AuditEntry.Of(
             time.GetUtcNow(), caller.Account == default(AccountId) ? null : caller.Account.Value, JsonNamingPolicy.SnakeCaseLower.ConvertName(caller.Kind.ToString()),
             caller.DeviceId ?? caller.Key?.ToString(), action, subject, details));

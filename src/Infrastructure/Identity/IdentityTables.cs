@@ -93,6 +93,12 @@ namespace FogCompute.Infrastructure.Persistence
         Task<AccessKey?> IIdentityDb.FindKeyForUpdateAsync(AccessKeyId id, CancellationToken cancel) =>
             AccessKeys.FromSql($"SELECT * FROM identity.access_keys WHERE id = {id.Value} FOR UPDATE").FirstOrDefaultAsync(cancel);
 
+        async Task<IReadOnlyList<AccessKey>> IIdentityDb.LockKeysAsync(IReadOnlyCollection<AccessKeyId> ids, CancellationToken cancel)
+        {
+            var values = ids.Select(i => i.Value).ToArray();
+            return await AccessKeys.FromSql($"SELECT * FROM identity.access_keys WHERE id = ANY ({values}) ORDER BY id FOR UPDATE").ToListAsync(cancel);
+        }
+
         Task<User?> IIdentityDb.FindUserForUpdateAsync(AccountId id, CancellationToken cancel) =>
             Users.FromSql($"SELECT * FROM identity.users WHERE account_id = {id.Value} FOR UPDATE").FirstOrDefaultAsync(cancel);
 

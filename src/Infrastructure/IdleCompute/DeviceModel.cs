@@ -79,11 +79,16 @@ namespace FogCompute.Infrastructure.IdleCompute
                 """, cancel,
                 heard.Select(h => h.DeviceId).ToArray(), heard.Select(h => h.Battery).ToArray(), heard.Select(h => h.Charging).ToArray(), now, options.Silence.TotalSeconds);
 
-        public async Task ReserveIdAsync(string deviceId, CancellationToken cancel) =>
-            await db.ExecuteSqlAsync("SELECT pg_advisory_xact_lock(hashtextextended('device:' || $1, 0))", cancel, deviceId);
+        public async Task ReserveIdsAsync(IReadOnlyCollection<string> deviceIds, CancellationToken cancel) =>
+            await db.ExecuteSqlAsync(
+                "SELECT pg_advisory_xact_lock(key) FROM (SELECT DISTINCT hashtextextended('device:' || id, 0) AS key FROM unnest($1::text[]) AS given (id) ORDER BY key) AS keys",
+                cancel, (object)deviceIds.ToArray());
 
-        public async Task<Device?> LockAnyAsync(string deviceId, CancellationToken cancel) =>
-            (await db.Devices.FromSql($"SELECT * FROM idle_compute.devices WHERE id = {deviceId} FOR NO KEY UPDATE").ToListAsync(cancel)).SingleOrDefault();
+        public async Task<IReadOnlyList<Device>> LockAnyAsync(IReadOnlyCollection<string> deviceIds, CancellationToken cancel)
+        {
+            var ids = deviceIds.ToArray();
+            return await db.Devices.FromSql($"SELECT * FROM idle_compute.devices WHERE id = ANY ({ids}) ORDER BY id FOR NO KEY UPDATE").ToListAsync(cancel);
+        }
 
         public async Task<IReadOnlyList<Device>> ClaimSilentAsync(DateTimeOffset now, TimeSpan silence, CancellationToken cancel)
         {

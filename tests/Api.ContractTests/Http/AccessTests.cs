@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
 using FogCompute.Application.Common.Messaging;
@@ -186,25 +187,51 @@ public sealed class AccessTests
         Assert.That(names, Has.Member("local"));
     }
 
-    [Test]
-    public async Task Counts_machines_and_not_repetitions_of_an_enrolment_token()
-    {
-        var token = (await _server.PostAsync("/api/identity/enrolment-tokens", new JsonObject { ["uses"] = 1 }))["secret"]!.GetValue<string>();
-        var credential = await _server.Services.GetRequiredService<Application.Identity.ICredentials>().FindAsync(token, default);
-        Assert.That(credential?.Kind, Is.EqualTo(CallerKind.EnrolmentToken));
-        await SpendAsync("pc-1");
-        await SpendAsync("pc-1");
-        Assert.That(async () => await SpendAsync("pc-2"), Throws.TypeOf<FogException>().With.Property("Error").EqualTo(Domain.Identity.IdentityErrors.EnrolmentTokenSpent));
+    private static Task<HttpResponseMessage> RegisterAsync(HttpClient client, string device) =>
+        client.PostAsync("/api/idle-compute/devices", ApiServer.Json($$"""{"device_id":"{{device}}","device_type":"desktop","cpu_cores":2,"memory_mb":1024}"""));
 
-        async Task SpendAsync(string device)
+    private async Task<List<JsonElement>> RegistrationsAsync(string prefix)
+    {
+        var log = await (await _server.Client.GetAsync("/api/audit/entries?action=idle_compute.device_registered&limit=200")).JsonAsync();
+        return [.. log.GetProperty("entries").EnumerateArray().Where(e => e.GetProperty("subject").GetString()!.StartsWith(prefix, StringComparison.Ordinal))];
+    }
+
+    [Test]
+    public async Task Counts_machines_and_not_repetitions_of_an_enrolment_token_however_many_come_at_once()
+    {
+        var token = await _server.PostAsync("/api/identity/enrolment-tokens", new JsonObject { ["uses"] = 3 });
+        using var client = _server.NewClient(token["secret"]!.GetValue<string>());
+        // Every machine asks twice, as one does that did not hear the first answer.
+        var answers = await Task.WhenAll(Enumerable.Range(0, 24).Select(async i => (Machine: i % 12, Answer: await RegisterAsync(client, $"room-{i % 12}"))));
+        foreach (var (_, answer) in answers.Where(a => a.Answer.StatusCode != HttpStatusCode.Created))
+            await answer.ProblemAsync(401, "identity.enrolment_token_spent");
+        var enrolled = answers.Where(a => a.Answer.StatusCode == HttpStatusCode.Created).Select(a => a.Machine).ToList();
+        Assert.That((enrolled.Count, enrolled.Distinct().Count()), Is.EqualTo((6, 3)), "three machines, both times");
+
+        using var again = await RegisterAsync(client, $"room-{enrolled[0]}");
+        Assert.That(again.StatusCode, Is.EqualTo(HttpStatusCode.Created), "a machine that was counted may come back");
+        var entries = await RegistrationsAsync("room-");
+        Assert.That(entries.Select(e => e.GetProperty("subject").GetString()), Is.EquivalentTo(enrolled.Append(enrolled[0]).Select(i => $"room-{i}")), "one entry per registration, none for the refused");
+        Assert.That(entries.Select(e => (e.GetProperty("caller").GetString(), e.GetProperty("actor").GetString())).Distinct(), Is.EqualTo(new[] { ("enrolment_token", (string?)token["id"]) }));
+    }
+
+    [Test]
+    public async Task Gives_a_machine_that_two_accounts_register_at_once_to_one_of_them()
+    {
+        (Guid Account, HttpClient Client, string Secret)[] members = [await _server.NewMemberAsync("first"), await _server.NewMemberAsync("second")];
+        for (var round = 0; round < 5; round++)
         {
-            await using var scope = _server.Services.CreateAsyncScope();
-            scope.ServiceProvider.GetRequiredService<CredentialContext>().Credential = credential;
-            await scope.ServiceProvider.GetRequiredService<IUnitOfWork>().RunAsync(async cancel =>
+            var device = $"torn-{round}";
+            var answers = await Task.WhenAll(Enumerable.Range(0, 8).Select(async i => (Account: i % 2, Answer: await RegisterAsync(members[i % 2].Client, device))));
+            var owner = answers.First(a => a.Answer.StatusCode == HttpStatusCode.Created).Account;
+            foreach (var (account, answer) in answers)
             {
-                await scope.ServiceProvider.GetRequiredService<IEnrolment>().SpendAsync(device, cancel);
-                return 0;
-            }, _ => Task.CompletedTask, default);
+                if (account == owner)
+                    Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.Created));
+                else
+                    await answer.ProblemAsync(409, "idle_compute.device_of_another_owner");
+            }
+            Assert.That((await RegistrationsAsync(device)).Select(e => e.GetProperty("account").GetGuid()), Is.EqualTo(Enumerable.Repeat(members[owner].Account, 4)), "each recorded as its owner's doing");
         }
     }
 

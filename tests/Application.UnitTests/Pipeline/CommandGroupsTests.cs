@@ -28,7 +28,7 @@ public sealed class CommandGroupsTests
         _log = new GroupLog();
         _store = new FakeStore();
         var services = new ServiceCollection().AddLogging().AddApplication().AddSingleton(_log).AddSingleton<IIdempotencyStore>(_store).AddSingleton(_signals.Object)
-            .AddScoped<IUnitOfWork, GatedUnitOfWork>();
+            .AddScoped<IUnitOfWork, GatedUnitOfWork>().AddScoped<IAuditLog, WrittenAuditLog>();
         services.AddGroupHandler(typeof(IGroupHandler<WriteLineCommand, string>), typeof(WriteLineHandler));
         _services = services.BuildServiceProvider();
     }
@@ -192,6 +192,20 @@ public sealed class CommandGroupsTests
     }
 
     [Test]
+    public async Task Each_is_recorded_with_its_own_caller_in_the_groups_transaction()
+    {
+        var first = await FillLanesAsync();
+        var later = SendAll(new("a"), new("no") { Refused = true }, new("b") { IdempotencyKey = "k" });
+        _log.Open();
+        await Task.WhenAll([.. first, later[0], later[2]]);
+        Assert.That(() => later[1], Throws.InstanceOf<FogException>());
+        Assert.That(() => SendAsync(new WriteLineCommand("c") { Breaks = true }), Throws.InvalidOperationException);
+        await SendAsync(new WriteLineCommand("b") { IdempotencyKey = "k" });
+        Assert.That(_log.Entries,
+            Is.EquivalentTo(new[] { "lane", "lane", "a", "b" }.Select(l => $"audit test.written {l} {Account.Value}")), "once each, nothing of the refused, the failed and the repeated");
+    }
+
+    [Test]
     public void Who_may_not_joins_no_group()
     {
         Assert.That(() => SendAsync(new WriteLineCommand("a"), default, Permissions.JobsRead), Throws.InstanceOf<FogException>().With.Property("Error").Property("Kind").EqualTo(ErrorKind.Forbidden));
@@ -207,6 +221,7 @@ public sealed class CommandGroupsTests
     }
 
     [RequiresPermission(Permissions.JobsWrite)]
+    [Audited("test.written", Subject = nameof(Line))]
     public sealed record WriteLineCommand(string Line) : IGroupedCommand<string>, IIdempotentCommand
     {
         public bool Refused { get; init; }
@@ -249,9 +264,12 @@ public sealed class CommandGroupsTests
         private int _waiting;
 
         public FogException? OutageAtCommit { get; set; }
-        public IReadOnlyList<string> Committed { get { lock (_gate) return [.. _committed]; } }
+        public IReadOnlyList<string> Entries { get { lock (_gate) return [.. _committed.Where(IsEntry)]; } }
+        public IReadOnlyList<string> Committed { get { lock (_gate) return [.. _committed.Where(l => !IsEntry(l))]; } }
         public IReadOnlyList<IReadOnlyList<string>> Groups { get { lock (_gate) return [.. _groups]; } }
         public IEnumerable<int> Sizes => Groups.Select(g => g.Count);
+
+        private static bool IsEntry(string line) => line.StartsWith("audit ", StringComparison.Ordinal);
 
         public void Close() => _open = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -296,6 +314,11 @@ public sealed class CommandGroupsTests
         }
     }
 
+    private sealed class WrittenAuditLog(GroupLog log) : IAuditLog
+    {
+        public void Record(string action, string? subject, IReadOnlyDictionary<string, string>? details = null, Caller? by = null) => log.Write($"audit {action} {subject} {by?.Account.Value}");
+    }
+
     private sealed class GatedUnitOfWork(GroupLog log) : IUnitOfWork
     {
         public Task<T> RunAsync<T>(Func<CancellationToken, Task<T>> work, Func<CancellationToken, Task> beforeCommit, CancellationToken cancel) => log.TransactAsync(async () =>
@@ -308,30 +331,46 @@ public sealed class CommandGroupsTests
         public Task FlushAsync(CancellationToken cancel) => Task.CompletedTask;
     }
 
+    /// <summary>Whoever wants a key that another transaction has reserved waits for what becomes of it, as at the table's unique index.</summary>
     private sealed class FakeStore : IIdempotencyStore
     {
         private readonly Lock _gate = new();
-        private readonly Dictionary<string, object?> _answers = [];
+        private readonly Dictionary<string, TaskCompletionSource<object?>> _answers = [];
 
         public IReadOnlyList<string> Keys { get { lock (_gate) return [.. _answers.Keys]; } }
 
-        public Task<EarlierAnswer<T>> ReserveAsync<T>(IdempotencyReservation reservation, CancellationToken cancel)
+        public async Task<EarlierAnswer<T>> ReserveAsync<T>(IdempotencyReservation reservation, CancellationToken cancel)
         {
-            lock (_gate)
-                return Task.FromResult(_answers.TryAdd(reservation.Key, null) ? default : new EarlierAnswer<T>(true, (T?)_answers[reservation.Key]));
+            while (true)
+            {
+                TaskCompletionSource<object?> other;
+                lock (_gate)
+                {
+                    if (!_answers.TryGetValue(reservation.Key, out other!))
+                    {
+                        _answers[reservation.Key] = new TaskCompletionSource<object?>(TaskCreationOptions.RunContinuationsAsynchronously);
+                        return default;
+                    }
+                }
+                if (await other.Task.WaitAsync(TimeSpan.FromSeconds(10), cancel) is { } answer)
+                    return new EarlierAnswer<T>(true, (T)answer);
+            }
         }
 
         public Task RememberAsync<T>(IdempotencyReservation reservation, T answer, CancellationToken cancel)
         {
             lock (_gate)
-                _answers[reservation.Key] = answer;
+                _answers[reservation.Key].SetResult(answer);
             return Task.CompletedTask;
         }
 
         public Task ReleaseAsync(IdempotencyReservation reservation, CancellationToken cancel)
         {
             lock (_gate)
-                _answers.Remove(reservation.Key);
+            {
+                _answers.Remove(reservation.Key, out var free);
+                free!.SetResult(null);
+            }
             return Task.CompletedTask;
         }
     }

@@ -120,6 +120,8 @@ internal sealed class CommandGroups<TCommand, TResult>(IServiceScopeFactory scop
                 // Alone, a refusal rolls back like that of any command.
                 if (items is [{ Refusal: { } refusal }])
                     throw refusal;
+                foreach (var item in open.Where(i => i.Refusal is null))
+                    AuditedCommand<TCommand, TResult>.Record(scope.ServiceProvider, item.Command, item.Result!, item.Caller);
                 await memory.RememberAsync(cancel);
                 return items;
             },

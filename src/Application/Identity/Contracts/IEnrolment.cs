@@ -1,12 +1,17 @@
+using FogCompute.Application.Common.Security;
+
 namespace FogCompute.Application.Identity.Contracts;
 
-/// <summary>What device registration asks of this module.</summary>
+/// <summary>What device registration asks of this module, inside its transaction.</summary>
 public interface IEnrolment
 {
+    /// <summary>Locks the enrolment tokens that these callers came with.</summary>
+    Task LockAsync(IEnumerable<Caller> callers, CancellationToken cancel);
+
     /// <summary>
-    /// Counts the registration of <paramref name="deviceId"/> against the enrolment token the current request came with, inside the running
-    /// transaction. Callers of any other kind pass unharmed. Repeating it for the same machine spends nothing.
+    /// Counts the registration of <paramref name="deviceId"/> against the locked enrolment token of <paramref name="caller"/>. Callers of any other
+    /// kind pass unharmed. Repeating it for the same machine spends nothing.
     /// </summary>
-    /// <exception cref="Domain.Common.FogException">401 when the token is spent, revoked or expired.</exception>
-    Task SpendAsync(string deviceId, CancellationToken cancel);
+    /// <exception cref="Domain.Common.FogException">401 when the token is spent, revoked or expired; nothing is counted then.</exception>
+    void Spend(Caller caller, string deviceId);
 }

@@ -37,11 +37,11 @@ public interface IDeviceDirectory
     /// <summary>Notes signs of life of locked devices, each once. A lost device is eligible again. Returns whether one of them had been lost or silent, so that placement may count on it anew.</summary>
     Task<bool> HearAsync(IReadOnlyCollection<SignOfLife> heard, DateTimeOffset now, CancellationToken cancel);
 
-    /// <summary>Serialises registrations of one id for this transaction, also of ids that do not exist yet.</summary>
-    Task ReserveIdAsync(string deviceId, CancellationToken cancel);
+    /// <summary>Serialises registrations of each of these ids for this transaction, also of ids that do not exist yet.</summary>
+    Task ReserveIdsAsync(IReadOnlyCollection<string> deviceIds, CancellationToken cancel);
 
-    /// <summary>The device row, registered or not, locked and tracked; null when the id was never used.</summary>
-    Task<Device?> LockAnyAsync(string deviceId, CancellationToken cancel);
+    /// <summary>Locks devices, registered or not, in id order and tracks them.</summary>
+    Task<IReadOnlyList<Device>> LockAnyAsync(IReadOnlyCollection<string> deviceIds, CancellationToken cancel);
 
     /// <summary>Devices not seen for their silence limit that are not yet lost, locked (skipping what others hold) and tracked.</summary>
     Task<IReadOnlyList<Device>> ClaimSilentAsync(DateTimeOffset now, TimeSpan silence, CancellationToken cancel);
