@@ -34,6 +34,13 @@ public sealed class ManualTimeProvider(DateTimeOffset start) : TimeProvider
         }
     }
 
+    /// <summary>Whether one of them fires after just that long: the code under test sleeps for it, and has begun to.</summary>
+    public bool IsPendingIn(TimeSpan wait)
+    {
+        lock (_gate)
+            return _timers.Exists(timer => timer.Due == _now + wait);
+    }
+
     public void Advance(TimeSpan by)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(by, TimeSpan.Zero);
