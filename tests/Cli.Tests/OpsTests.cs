@@ -43,6 +43,15 @@ internal sealed class OpsTests : CliFixture
     }
 
     [Test]
+    public async Task Says_where_the_names_are_when_one_is_unknown()
+    {
+        Plane.On("GET", "/api/ops/jobs/Nope/runs", Problem(404, "operations.unknown_job", "There is no recurring job 'Nope'."), 404);
+        var ran = await RunAsync("ops", "runs", "Nope");
+        Assert.That(ran.ExitCode, Is.EqualTo(ExitCodes.NotFound));
+        Assert.That(ran.Error, Does.Contain("fog ops jobs").And.Not.Contain("fog job list"));
+    }
+
+    [Test]
     public async Task Counts_the_queue()
     {
         Plane.On("GET", "/api/ops/queues", """

@@ -231,6 +231,26 @@ internal sealed class OutputTests : CliFixture
         Assert.That((string?)body["inputs"]![0]!["sha256"], Is.EqualTo(Hash(module)));
     }
 
+    [Test]
+    public async Task Sends_a_program_of_this_folder_along()
+    {
+        var program = "#!/bin/sh\n"u8.ToArray();
+        await File.WriteAllBytesAsync(Path.Combine(Folder, "tool"), program);
+        Plane.On("HEAD", "/api/artifacts/" + Hash(program), "")
+            .On("POST", "/api/scheduler/jobs", $$"""{"success":true,"jobId":"{{JobId}}","status":"pending","sla":"bronze"}""", 201);
+        foreach (var given in new[] { Array.Empty<string>(), ["--input", "tool"] })
+        {
+            var ran = await RunAsync(["run", .. given, "--", "./tool", "x"]);
+            Assert.That(ran.ExitCode, Is.Zero, ran.Error);
+            Assert.That(Plane.Requests.Last().Body!["inputs"]!.ToJsonString(), Is.EqualTo($$"""[{"path":"tool","sha256":"{{Hash(program)}}","executable":true}]"""));
+        }
+        var before = Plane.Requests.Count;
+        var missing = await RunAsync("run", "--", "./no-such-tool");
+        Assert.That(missing.ExitCode, Is.EqualTo(ExitCodes.Usage));
+        Assert.That(missing.Error, Does.Contain("There is no file").And.Contain("no-such-tool"));
+        Assert.That(Plane.Requests, Has.Count.EqualTo(before));
+    }
+
     private void GiveAnswers(string log = "hello\\nworld\\n") => Plane
         .On("GET", "/health", """{"status":"healthy","services":{},"version":"0.1.0","checks":{}}""")
         .On("GET", "/api/scheduler/jobs", $$"""{"jobs":[{{Job("running")}}],"total":7}""")

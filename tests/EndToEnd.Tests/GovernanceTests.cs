@@ -20,7 +20,7 @@ internal sealed class GovernanceTests : Scenario
     public async Task Open()
     {
         // A founder may run the clocks in seconds. The vote is long enough for a slow machine to cast its ballots.
-        _pool = await Pool.OpenAsync(silence: 60, replicas: Pool.Replicas, parameters: "governance.delay_seconds=2,governance.voting_seconds=8,governance.timelock_seconds=2,governance.late_quorum_seconds=0,"
+        _pool = await Pool.OpenAsync(silence: 60, replicas: Pool.Replicas, parameters: "governance.delay_seconds=2,governance.voting_seconds=16,governance.timelock_seconds=2,governance.late_quorum_seconds=0,"
             + "governance.quorum_bp=0,governance.threshold_bp=0,staking.lock_seconds=0,slashing.appeal_seconds=2");
         await Pool.StartAgentsAsync(1, new AgentOptions { Label = Label });
     }

@@ -7,7 +7,7 @@ namespace FogCompute.EndToEnd.Tests;
 [TestFixture]
 internal sealed class TwoControlPlanesTests : Scenario
 {
-    private const int Silence = 5;
+    private const int Silence = 12;
     private const string Label = "both";
     private Pool? _pool;
     private ControlPlane _second = null!;

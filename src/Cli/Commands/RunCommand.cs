@@ -14,7 +14,7 @@ internal static class RunCommand
         var follow = new Option<bool>("--follow", "-f") { Description = "Stay until the end and print the logs; exit 6 when the job failed" };
         var timeout = new Option<double?>("--timeout") { Description = "With --follow: give up waiting after so many seconds (the job goes on; exit 7)", HelpName = "SECONDS" };
         timeout.Validators.Add(JobCommands.Positive);
-        var argv = new Argument<string[]>("cmd") { Description = "Program and arguments, after --", Arity = ArgumentArity.OneOrMore };
+        var argv = new Argument<string[]>("cmd") { Description = "Program and arguments, after --; ./program is sent along", Arity = ArgumentArity.OneOrMore };
 
         var command = new FogCommand("run", "Run a command on the pool, in a sandbox without network.",
             "fog run --follow -- echo hello",
@@ -120,19 +120,25 @@ internal sealed class JobFlags
         }
         if (invocation.Get(_output) is { Length: > 0 } globs)
             job["outputs"] = Strings(globs);
-        if (invocation.Get(_input) is { Length: > 0 } files)
+        var files = (invocation.Get(_input) ?? []).Select(file => (Name: Path.GetFileName(file), From: file)).ToList();
+        // ./program can only be a file of the work folder, and there are none in it but the inputs.
+        var program = words[0].StartsWith("./", StringComparison.Ordinal) ? words[0][2..] : null;
+        if (program is not null && !files.Exists(f => f.Name == program))
+            files.Add((program, program));
+        var inputs = new JsonArray();
+        foreach (var (name, from) in files)
         {
-            var inputs = new JsonArray();
-            foreach (var file in files)
+            var path = Path.GetFullPath(from, invocation.Host.CurrentDirectory);
+            if (!File.Exists(path))
             {
-                var path = Path.GetFullPath(file, invocation.Host.CurrentDirectory);
-                if (!File.Exists(path))
-                    throw new CliException(ExitCodes.Usage, $"There is no file {path}.", "Name an existing file with --input.");
-                var sha256 = await invocation.Server.UploadAsync(path, invocation.Cancel);
-                inputs.Add(new JsonObject { ["path"] = Path.GetFileName(path), ["sha256"] = sha256, ["executable"] = IsExecutable(path) });
+                throw new CliException(ExitCodes.Usage, $"There is no file {path}.",
+                    name == program ? "Name a program that is here, to be sent along, or one that the devices have: python3, sh." : "Name an existing file with --input.");
             }
-            job["inputs"] = inputs;
+            var sha256 = await invocation.Server.UploadAsync(path, invocation.Cancel);
+            inputs.Add(new JsonObject { ["path"] = name, ["sha256"] = sha256, ["executable"] = IsExecutable(path) || name == program });
         }
+        if (inputs.Count > 0)
+            job["inputs"] = inputs;
         return job;
     }
 

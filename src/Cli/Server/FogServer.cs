@@ -332,6 +332,7 @@ public sealed class FogServer : IDisposable
         ({ } p, _) when p.EndsWith("/unstake", StringComparison.Ordinal) || p.EndsWith("/claim", StringComparison.Ordinal) || p.EndsWith("/stake", StringComparison.Ordinal) => "See what is free and when the rest will be: fog stakes",
         ({ } p, _) when p.Contains("/slashes", StringComparison.Ordinal) => "See its present state: fog slashes",
         ({ } p, _) when p.Contains("/tokenomics/", StringComparison.Ordinal) => "See the present states and clocks: fog proposals",
+        ({ } p, _) when p.Contains("/benchmarks", StringComparison.Ordinal) => "See what runs and what ran: fog benchmark list",
         _ => "Look at its present state, then decide: fog job show ID",
     };
 
@@ -342,6 +343,8 @@ public sealed class FogServer : IDisposable
         { } p when p.Contains("/slashes", StringComparison.Ordinal) => "See what there is: fog slashes",
         { } p when p.Contains("/checkpoints", StringComparison.Ordinal) => "See what there is: fog ledger checkpoints",
         { } p when p.Contains("/tokenomics/", StringComparison.Ordinal) => "Check the address: yours is in fog ledger",
+        { } p when p.Contains("/api/ops/", StringComparison.Ordinal) => "See what there is: fog ops jobs",
+        { } p when p.Contains("/benchmarks", StringComparison.Ordinal) => "See what there is: fog benchmark list",
         { } p when p.Contains("/jobs", StringComparison.Ordinal) => "See what there is: fog job list",
         { } p when p.Contains("/devices", StringComparison.Ordinal) => "See what there is: fog node list",
         { } p when p.EndsWith("/passes/latest", StringComparison.Ordinal) => "Queue work that takes a search, then look again: fog run --count 100 -- sleep 60    then fog plan",
