@@ -49,7 +49,7 @@ internal sealed class GetPoolMetricsHandler(IPoolFigures figures, IBetanet betan
 {
     public async Task<PoolMetrics> Handle(GetPoolMetricsQuery query, CancellationToken cancellationToken)
     {
-        var counts = await figures.CountAsync(cancellationToken);
+        var counts = await CountAsync(cancellationToken);
         return new PoolMetrics(
             time.GetUtcNow(),
             // Where there is no mixnode, peer or circuit, none is counted.
@@ -59,5 +59,18 @@ internal sealed class GetPoolMetricsHandler(IPoolFigures figures, IBetanet betan
             counts is null ? null : new IdleComputeMetrics(counts.Devices, counts.HarvestingDevices),
             counts is null ? null : new TokenomicsMetrics(Credits.FromMicro(counts.SupplyMicro), counts.Stakers),
             new PrivacyMetrics((await privacy.StatsAsync(cancellationToken))?.ActiveCircuits ?? 0));
+    }
+
+    /// <summary>A database that does not answer in time is as good as away; the other parts are not.</summary>
+    private async Task<PoolCounts?> CountAsync(CancellationToken cancel)
+    {
+        try
+        {
+            return await figures.CountAsync(cancel);
+        }
+        catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+        {
+            return null;
+        }
     }
 }
