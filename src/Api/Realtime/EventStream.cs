@@ -23,11 +23,11 @@ public sealed class EventStream(IServiceScopeFactory scopes, EventFeed feed, Cal
     /// <summary>Then the client has to come again, and to show that it still may.</summary>
     private static readonly TimeSpan LongestLife = TimeSpan.FromMinutes(5);
 
-    /// <param name="resume">The header <c>Last-Event-ID</c> as it came; null: from now on.</param>
+    /// <param name="resume">The header <c>Last-Event-ID</c> as it came; null or empty: from now on.</param>
     public async Task WriteAsync(HttpContext http, ListEventsQuery query, string? resume, CancellationToken cancel)
     {
-        // What is no id that was ever given cannot be followed from, and a client that sends it cannot mend it: it starts anew.
-        long? after = resume is null ? query.After : long.TryParse(resume, NumberStyles.None, CultureInfo.InvariantCulture, out var id) ? id : long.MaxValue;
+        // What is no id that was ever given cannot be followed from, and a client that sends it cannot mend it: it starts anew. An empty one is none.
+        long? after = string.IsNullOrEmpty(resume) ? query.After : long.TryParse(resume, NumberStyles.None, CultureInfo.InvariantCulture, out var id) ? id : long.MaxValue;
         // The first look decides between a stream and a problem document.
         var first = await LookAsync(query with { After = after ?? long.MaxValue, Limit = after is null ? 1 : Page }, cancel);
         var began = time.GetTimestamp();

@@ -151,6 +151,8 @@ public sealed class EventTests
         await using var again = await Follower.OpenAsync(mine, last: last);
         Assert.That((await again.NextAsync())!.Value.EventType, Is.EqualTo("open"));
         Assert.That(JsonNode.Parse((await again.NextAsync())!.Value.Data)!["jobId"]!.GetValue<Guid>(), Is.EqualTo(missed));
+        await using (var none = await Follower.OpenAsync(mine, last: ""))
+            Assert.That(await none.KindsAsync(1), Is.EqualTo(new[] { "open" }), "empty is none");
         foreach (var gone in new[] { "99999999", "nonsense" })
         {
             await using var reset = await Follower.OpenAsync(mine, last: gone);
