@@ -77,6 +77,16 @@ public static partial class Migrator
         }
     }
 
+    /// <summary>Names of the migrations that a start of this build would apply to the database, in order. Changes nothing.</summary>
+    /// <exception cref="MigrationRefusedException">A start would be refused.</exception>
+    public static async Task<IReadOnlyList<string>> PendingAsync(NpgsqlConnection connection, CancellationToken cancel)
+    {
+        await using var exists = new NpgsqlCommand("SELECT to_regclass('platform.schema_migrations') IS NOT NULL", connection);
+        var history = await exists.ExecuteScalarAsync(cancel) is true ? await HistoryAsync(connection, cancel) : [];
+        RequireAgreement(Embedded, history);
+        return [.. Embedded.Skip(history.Count).Select(migration => migration.Name)];
+    }
+
     private const string HistoryTable = """
         CREATE SCHEMA IF NOT EXISTS platform;
         CREATE TABLE IF NOT EXISTS platform.schema_migrations (
