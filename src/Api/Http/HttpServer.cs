@@ -30,7 +30,9 @@ internal static class HttpServer
             kestrel.Limits.KeepAliveTimeout = TimeSpan.FromMinutes(2);
         });
         builder.Logging.ClearProviders().AddJsonLog()
-            .AddFilter("Microsoft", LogLevel.Warning).AddFilter("Npgsql", LogLevel.Warning).AddFilter("System.Net.Http", LogLevel.Warning);
+            .AddFilter("Microsoft", LogLevel.Warning).AddFilter("Npgsql", LogLevel.Warning).AddFilter("System.Net.Http", LogLevel.Warning)
+            // Whoever asked tells what failed, once; this would tell it twice more for each request of an outage, with the trace.
+            .AddFilter("Microsoft.EntityFrameworkCore", LogLevel.Critical);
         // Messages of validators name fields as the caller wrote them.
         ValidatorOptions.Global.DisplayNameResolver = (_, member, _) => member is null ? null : WireNames.Of(member.Name);
         services.Configure<HostOptions>(host =>

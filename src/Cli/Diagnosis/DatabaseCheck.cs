@@ -59,10 +59,10 @@ internal static class DatabaseCheck
         const string check = "Schema";
         try
         {
-            var pending = await Migrator.PendingAsync(connection, cancel);
-            var newest = Migrator.Embedded[^1].Name;
+            var pending = await MigrationHistory.PendingAsync(connection, cancel);
+            var newest = MigrationHistory.Embedded[^1].Name;
             return pending.Count == 0 ? Finding.Ok(check, $"is that of this build ({newest})")
-                : pending.Count < Migrator.Embedded.Count ? Finding.Warn(check, $"is older than this build: {Humane.Plural(pending.Count, "migration")} to {newest} not applied yet",
+                : pending.Count < MigrationHistory.Embedded.Count ? Finding.Warn(check, $"is older than this build: {Humane.Plural(pending.Count, "migration")} to {newest} not applied yet",
                     "The next start of the control plane applies them; make a backup before (deploy/backup). One of an older build that runs now goes on, but does not start again.")
                 : mayCreate ? Finding.Ok(check, "not there yet; the first start of the control plane makes it")
                 : Finding.Fail(check, $"not there yet, and '{address.Username}' may not make it", $"GRANT CREATE ON DATABASE \"{connection.Database}\" TO \"{address.Username}\"");

@@ -63,7 +63,9 @@ internal static class ServerCheck
 
     private static IEnumerable<Finding> Parts(JsonNode health)
     {
-        foreach (var (name, check) in health.Members("checks"))
+        // Without the database every part that asks it something fails with the same words: one cause, told once.
+        var outage = health.Text("checks", "database", "status") == "unavailable" ? health.Text("checks", "database", "message") : null;
+        foreach (var (name, check) in health.Members("checks").Where(c => c.Key == "database" || outage is null || c.Value.Text("message") != outage))
         {
             var message = $"{name}: {check.Text("message") ?? check.Text("status")}";
             // What an installation does not have is no problem of it.

@@ -21,6 +21,7 @@ public sealed class LogTests
         (await server.Client.GetAsync($"/api/scheduler/jobs/{Guid.Empty}?x=query-secret")).Dispose();
         (await server.Client.GetAsync("/nowhere/path-secret")).Dispose();
         (await server.Client.PostAsync("/api/scheduler/jobs", ApiServer.Json("""{"name":"body-secret","cpu_required":-1}"""))).Dispose();
+        Assert.That(server.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Microsoft.EntityFrameworkCore.Database.Connection").IsEnabled(LogLevel.Error), Is.False, "an outage is told once for each request");
         await server.StopAsync();
 
         foreach (var line in lines.All)
