@@ -34,11 +34,11 @@ public sealed class ManualTimeProvider(DateTimeOffset start) : TimeProvider
         }
     }
 
-    /// <summary>Whether one of them fires after just that long: the code under test sleeps for it, and has begun to.</summary>
-    public bool IsPendingIn(TimeSpan wait)
+    /// <summary>Whether something sleeps that is woken this long from now.</summary>
+    public bool IsWaitingFor(TimeSpan time)
     {
         lock (_gate)
-            return _timers.Exists(timer => timer.Due == _now + wait);
+            return _timers.Exists(timer => timer.Due == _now + time);
     }
 
     public void Advance(TimeSpan by)
