@@ -49,9 +49,6 @@ public sealed class MetricsSocketTests
         Assert.That(seconds, Is.GreaterThan(frames - 2), "more than one frame a second");
         var shown = last["scheduler"]!;
         Assert.That((shown["pending"]!.GetValue<int>(), shown["total"]!.GetValue<int>(), shown["queue_length"]!.GetValue<int>()), Is.EqualTo((1, 1, 1)));
-        var times = frames.ConvertAll(f => DateTimeOffset.Parse(f["timestamp"]!.GetValue<string>(), System.Globalization.CultureInfo.InvariantCulture));
-        // Three beats apart, of which the first may have been late.
-        Assert.That(times[^1] - times[0], Is.GreaterThan(TimeSpan.FromSeconds(2)).And.LessThan(TimeSpan.FromSeconds(30)));
     }
 
     [Test]
