@@ -5,6 +5,8 @@ using System.Text.RegularExpressions;
 using FogCompute.Api.ContractTests.Scheduler;
 using FogCompute.Infrastructure.Telemetry;
 using FogCompute.Testing;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace FogCompute.Api.ContractTests.Telemetry;
 
