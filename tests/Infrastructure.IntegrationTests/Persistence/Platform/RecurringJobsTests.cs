@@ -37,7 +37,7 @@ public sealed class RecurringJobsTests
         Assert.That(work.RunsOf("j"), Is.EqualTo(1));
         time.Advance(TimeSpan.FromSeconds(1));
         await Eventually.TrueAsync(() => work.RunsOf("j") == 2, "second run");
-        await Eventually.TrueAsync(() => time.IsWaitingFor(Hour), "it sleeps again");
+        await Eventually.TrueAsync(() => time.IsPendingIn(Hour), "it sleeps again");
         Assert.That(work.Callers, Has.All.EqualTo(CallerKind.System));
         await host.StopAsync();
         Assert.That(await ScalarAsync("SELECT runs FROM platform.recurring_jobs WHERE name = 'j' AND last_error IS NULL AND failures = 0 AND last_finished_at >= last_started_at"), Is.EqualTo(2L));
@@ -219,7 +219,8 @@ public sealed class RecurringJobsTests
     public async Task A_leader_that_loses_its_connection_stops_and_one_of_them_leads_again()
     {
         var work = new TestWork();
-        using var host = await StartAsync(work, [Job("j", TimeSpan.FromMilliseconds(50))]);
+        var log = new CollectingLogs();
+        using var host = await StartAsync(work, [Job("j", TimeSpan.FromMilliseconds(50))], configure: services => services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Debug)).AddSingleton<ILoggerProvider>(log));
         await Eventually.TrueAsync(() => work.RunsOf("j") > 2, "running");
         Assert.That(await ScalarAsync("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'fogcompute recurring jobs' AND datname = current_database()"), Is.EqualTo(1L));
         var health = host.Services.GetRequiredService<RecurringJobsHealth>();
@@ -285,6 +286,8 @@ public sealed class RecurringJobsTests
     private sealed class CollectingLogs : ILoggerProvider, ILogger
     {
         public ConcurrentQueue<(LogLevel Level, string Text, Exception? Failure)> Lines { get; } = new();
+
+        public int Count(string beginning) => Lines.Count(line => line.Text.StartsWith(beginning, StringComparison.Ordinal));
 
         public ILogger CreateLogger(string categoryName) => this;
 
