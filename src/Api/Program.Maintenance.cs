@@ -22,14 +22,31 @@ public static partial class Program
     private static readonly JsonSerializerOptions Indented = new(JsonSetup.Responses) { WriteIndented = true };
 
     /// <summary>The verb's work; null when the arguments name none.</summary>
-    private static Func<Task<int>>? FindVerb(string[] args) => args is not [var verb, ..] ? null : verb switch
+    private static Func<Task<int>>? FindVerb(string[] args) => args is not [{ Length: > 0 } verb, ..] ? null : verb switch
     {
         "ready" => () => ReadyAsync(args),
         "database" => () => HoldDatabaseAsync(args),
         "verify-ledger" => () => VerifyLedgerAsync(args),
         CreateAdminVerb.Name => () => CreateAdminAsync(args[1..]),
+        "--help" or "-h" or "help" => () => SayAsync(Console.Out, Usage, 0),
+        // Who mistypes one of these words wants anything but a server.
+        _ when verb[0] is not ('-' or '/') && !verb.Contains('=', StringComparison.Ordinal) => () => SayAsync(Console.Error, $"There is no command '{verb}'.\n{Usage}", 2),
         _ => null,
     };
+
+    private const string Usage = $"""
+        FogCompute.Api [--KEY=value …]   runs the control plane; settings are environment variables or --KEY=value (docs/operations.md)
+        FogCompute.Api ready             asks the control plane at API_PORT whether it is ready; 0: yes, 1: no
+        FogCompute.Api database          keeps the embedded database running until standard input ends; prints its URL
+        FogCompute.Api verify-ledger     recomputes the ledger and prints the audit as JSON; 0: nothing differs
+        FogCompute.Api {CreateAdminVerb.Name} --username NAME --email ADDRESS   makes an admin, the password on standard input
+        """;
+
+    private static async Task<int> SayAsync(TextWriter where, string text, int code)
+    {
+        await where.WriteLineAsync(text);
+        return code;
+    }
 
     private static async Task<int> ReadyAsync(string[] args)
     {

@@ -89,6 +89,18 @@ public sealed class FirstRunTests
         Assert.That(ran.Error, Does.Contain(says));
     }
 
+    [TestCase("--help", 0)]
+    [TestCase("verify-leger", 2)]
+    public async Task Says_what_it_can_be_called_with_instead_of_starting(string word, int code)
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        var ran = await RunAsync(database, "", [], word);
+        Assert.That(ran.Code, Is.EqualTo(code), ran.Error);
+        Assert.That(code == 0 ? ran.Out : ran.Error, Does.Contain("verify-ledger").And.Contain("create-admin --username NAME"));
+        if (code != 0)
+            Assert.That(ran.Error, Does.Contain($"There is no command '{word}'."));
+    }
+
     [Test]
     public async Task Lets_nobody_in_until_it_is_known_that_there_is_an_admin()
     {

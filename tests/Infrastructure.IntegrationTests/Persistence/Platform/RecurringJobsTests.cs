@@ -246,7 +246,9 @@ public sealed class RecurringJobsTests
         await Eventually.TrueAsync(() => work.RunsOf("j") > j + 2 && work.RunsOf("k") > k + 2 && work.RunsOf("s") > s + 1, "running again");
         await host.StopAsync();
         Assert.That(log.Lines.Count(line => line.Text.StartsWith("recurring_jobs_paused", StringComparison.Ordinal)), Is.EqualTo(1));
-        Assert.That(log.Lines.Where(line => line.Level >= LogLevel.Warning).Select(line => line.Text).ToList(), Has.Count.LessThanOrEqualTo(6), "the log is not flooded");
+        // How many parts notice it, and how often one is thrown back on its way, depends on the moment; none says it again and again.
+        var warnings = log.Lines.Where(line => line.Level >= LogLevel.Warning).Select(line => line.Text).ToList();
+        Assert.That(warnings.GroupBy(text => text.Split(' ')[0]).Select(kind => kind.Count()), Has.All.LessThanOrEqualTo(4), "the log is flooded:\n" + string.Join('\n', warnings));
         Assert.That(log.Lines.Count(line => line.Text.StartsWith("signals_disconnected", StringComparison.Ordinal)), Is.EqualTo(1));
         Assert.That(log.Lines.Count(line => line.Text.StartsWith("recurring_jobs_outage ", StringComparison.Ordinal)), Is.LessThanOrEqualTo(1));
     }
