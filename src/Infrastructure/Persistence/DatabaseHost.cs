@@ -108,8 +108,8 @@ public sealed class DatabaseHost : IAsyncDisposable
             NoResetOnClose = true,
             // A migration that fails names its statement.
             IncludeFailedBatchedCommand = true,
-            // Passwords stay in memory: dedicated connections are made from this string.
-            PersistSecurityInfo = true,
+            // This string keeps the password, for all connections are made from it; what the driver shows of them (log lines, names of pools in metrics) does not, whatever DATABASE_URL says.
+            PersistSecurityInfo = false,
         };
         if (string.IsNullOrEmpty(builder.ApplicationName))
             builder.ApplicationName = "fogcompute";
