@@ -130,7 +130,7 @@ public sealed class QuotaTests
         var day = Plans.DayOf(TimeProvider.System.GetUtcNow());
         while ((await usage.OfAsync(new AccountId(account), day, CancellationToken.None)).ReservedMs > 0)
             await Task.Delay(100);
-        Assert.That((await usage.OfAsync(new AccountId(account), day, CancellationToken.None)).ComputeMs, Is.InRange(360_000, 400_000));
+        Assert.That((await usage.OfAsync(new AccountId(account), day, CancellationToken.None)).ComputeMs, Is.InRange(360_000, 600_000), "neither what was lost nor what did not begin");
     }
 
     [Test]
