@@ -17,7 +17,6 @@ public sealed class JobLogStream(
     /// <summary>How often a stream asks whether its reader still may, at most.</summary>
     private static readonly TimeSpan AccessPeriod = TimeSpan.FromSeconds(1);
 
-
     /// <summary>Longest silence on the wire: a comment line then keeps proxies and followers sure that the stream lives.</summary>
     private static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(10);
 
