@@ -1,3 +1,5 @@
+using Microsoft.AspNetCore.Http;
+
 namespace FogCompute.Cli.Tests;
 
 [TestFixture]
@@ -44,6 +46,22 @@ internal sealed class BenchmarkCommandTests : CliFixture
     {
         Plane.On("POST", "/api/benchmarks/start", Problem(409, "benchmarks.already_running", "A benchmark runs already."), 409);
         Assert.That((await RunAsync("benchmark", "stress")).ExitCode, Is.EqualTo(5));
+    }
+
+    [TestCase(200, null)]
+    [TestCase(409, "benchmarks.not_running")]
+    public async Task Interrupted_it_stops_the_benchmark_even_one_that_ends_at_that_moment(int status, string? code)
+    {
+        using var interrupt = new CancellationTokenSource();
+        Interrupted = interrupt.Token;
+        Plane.On("POST", "/api/benchmarks/start", $$"""{"success":true,"benchmarkId":"{{Id}}","type":"stress","status":"running"}""").On("GET", "/api/benchmarks/data", async context =>
+        {
+            await interrupt.CancelAsync();
+            await context.Response.WriteAsync(Data("running", ""));
+        }).On("POST", "/api/benchmarks/stop", code is null ? $$"""{"success":true,"benchmarkId":"{{Id}}","status":"stopped"}""" : Problem(status, code, "That benchmark does not run any more."), status);
+        var ran = await RunAsync("benchmark", "stress");
+        Assert.That(Plane.Requests.Single(r => r.Path == "/api/benchmarks/stop").Body!.ToJsonString(), Is.EqualTo($$"""{"benchmark_id":"{{Id}}"}"""));
+        Assert.That(ran.ExitCode, Is.EqualTo(ExitCodes.Interrupted), ran.Error);
     }
 
     [Test]

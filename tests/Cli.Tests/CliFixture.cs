@@ -25,10 +25,14 @@ internal abstract class CliFixture
     /// <summary>Width of the terminal, where the command runs on one.</summary>
     protected int? Columns { get; set; }
 
+    /// <summary>Ctrl-C.</summary>
+    protected CancellationToken Interrupted { get; set; }
+
     [SetUp]
     public async Task StartPlaneAsync()
     {
         Columns = null;
+        Interrupted = CancellationToken.None;
         Plane = await FakeControlPlane.StartAsync();
         Folder = Directory.CreateTempSubdirectory("fog-cli-test-").FullName;
         Variables = new Dictionary<string, string>(StringComparer.Ordinal) { ["FOG_SERVER"] = Plane.Url, ["FOG_HOME"] = Path.Combine(Folder, "home") };
@@ -58,7 +62,8 @@ internal abstract class CliFixture
             Variable = name => Variables.GetValueOrDefault(name),
             CurrentDirectory = Folder,
         };
-        var code = await FogCommandLine.RunAsync(args, host, TestContext.CurrentContext.CancellationToken);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(TestContext.CurrentContext.CancellationToken, Interrupted);
+        var code = await FogCommandLine.RunAsync(args, host, stop.Token);
         return new Ran(code, output.ToString(), error.ToString());
     }
 

@@ -30,13 +30,13 @@ internal sealed class EventsTests : CliFixture
     public async Task Goes_on_where_a_stream_ended()
     {
         Plane.On("GET", Route, Stream($"retry: 2000\nid: 6\nevent: open\ndata: {{\"last\":6}}\n\nid: 7\nevent: job_started\ndata: {Event(7, "job_started")}\n\n"))
-            .On("GET", Route, Stream("id: 9\nevent: reset\ndata: {\"last\":9}\n\n"))
+            .On("GET", Route, Stream("id: 9\nevent: reset\ndata: {\"last\":9}\n\nid: 12\n: waiting\n\n"))
             .On("GET", Route, Problem(401, "identity.invalid_token", "The bearer token is unknown, expired or revoked."), 401);
         var ran = await RunAsync("events", "--follow");
         Assert.That(ran.ExitCode, Is.Not.Zero, "a token that is refused ends it");
         Assert.That(ran.Out, Does.Contain("job_started"));
         Assert.That(ran.Error, Does.Contain("are gone"));
-        Assert.That(Plane.Requests.Select(r => r.Query), Is.EqualTo(new[] { "?limit=50", "?limit=50&after=7", "?limit=50&after=9" }));
+        Assert.That(Plane.Requests.Select(r => r.Query), Is.EqualTo(new[] { "?limit=50", "?limit=50&after=7", "?limit=50&after=12" }), "a silence has an id, too");
         Assert.That((await RunAsync("events", "--follow", "--json")).ExitCode, Is.EqualTo(ExitCodes.Usage));
     }
 }

@@ -39,6 +39,9 @@ public sealed partial class EventFeed(IServiceScopeFactory scopes, TimeProvider 
     private readonly Channel<(EventFilter Filter, TaskCompletionSource<EventListener> Joined)> _joining = Channel.CreateUnbounded<(EventFilter, TaskCompletionSource<EventListener>)>();
     private long _position;
 
+    /// <summary>Everything up to this id has been handed to those who follow.</summary>
+    public long Position => Volatile.Read(ref _position);
+
     /// <summary>From the next look on; waits for it.</summary>
     public Task<EventListener> JoinAsync(EventFilter filter, CancellationToken cancel)
     {
@@ -106,7 +109,7 @@ public sealed partial class EventFeed(IServiceScopeFactory scopes, TimeProvider 
         await SendAsync((dispatcher, stop) => dispatcher.SendAsync(new SealEventsCommand(), stop), cancel);
         if (listeners.Length == 0)
         {
-            _position = (await SendAsync((dispatcher, stop) => dispatcher.SendAsync(new ListEventsQuery { Limit = 1 }, stop), cancel)).Last;
+            Volatile.Write(ref _position, (await SendAsync((dispatcher, stop) => dispatcher.SendAsync(new ListEventsQuery { Limit = 1 }, stop), cancel)).Last);
             return;
         }
         EventList page;
@@ -117,7 +120,7 @@ public sealed partial class EventFeed(IServiceScopeFactory scopes, TimeProvider 
             {
                 foreach (var listener in listeners)
                     listener.Offer(happened);
-                _position = happened.Id;
+                Volatile.Write(ref _position, happened.Id);
             }
         }
         while (page.Events.Count == Page);

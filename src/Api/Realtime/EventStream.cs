@@ -10,7 +10,8 @@ namespace FogCompute.Api.Realtime;
 
 /// <summary>
 /// Events as server-sent events: <c>open</c> with the id from which on they come (<c>reset</c> when the id that was given is gone: then all that is kept follows),
-/// then each by its kind. Every one carries its id, so that a client that comes back with <c>Last-Event-ID</c> misses none.
+/// then each by its kind. Every one carries its id, so that a client that comes back with <c>Last-Event-ID</c> misses none; a silence carries the id up to which
+/// there was nothing to tell, so that who waits for longer than events are kept is not told that some are gone.
 /// </summary>
 public sealed class EventStream(IServiceScopeFactory scopes, EventFeed feed, CallerContext context, IHostApplicationLifetime lifetime, TimeProvider time)
 {
@@ -22,11 +23,11 @@ public sealed class EventStream(IServiceScopeFactory scopes, EventFeed feed, Cal
     /// <summary>Then the client has to come again, and to show that it still may.</summary>
     private static readonly TimeSpan LongestLife = TimeSpan.FromMinutes(5);
 
-    /// <param name="resume">The header <c>Last-Event-ID</c> as it came; null: from now on.</param>
+    /// <param name="resume">The header <c>Last-Event-ID</c> as it came; null or empty: from now on.</param>
     public async Task WriteAsync(HttpContext http, ListEventsQuery query, string? resume, CancellationToken cancel)
     {
-        // What is no id that was ever given cannot be followed from, and a client that sends it cannot mend it: it starts anew.
-        long? after = resume is null ? query.After : long.TryParse(resume, NumberStyles.None, CultureInfo.InvariantCulture, out var id) ? id : long.MaxValue;
+        // What is no id that was ever given cannot be followed from, and a client that sends it cannot mend it: it starts anew. An empty one is none.
+        long? after = string.IsNullOrEmpty(resume) ? query.After : long.TryParse(resume, NumberStyles.None, CultureInfo.InvariantCulture, out var id) ? id : long.MaxValue;
         // The first look decides between a stream and a problem document.
         var first = await LookAsync(query with { After = after ?? long.MaxValue, Limit = after is null ? 1 : Page }, cancel);
         var began = time.GetTimestamp();
@@ -86,10 +87,16 @@ public sealed class EventStream(IServiceScopeFactory scopes, EventFeed feed, Cal
     private async Task FollowAsync(HttpContext http, EventListener listener, long began, CancellationToken cancel, CancellationToken stops)
     {
         Task<bool>? more = null;
+        var reached = listener.From;
         while (time.GetElapsedTime(began) < LongestLife)
         {
+            // Before reading: what is below it is in the queue by now, or was not for this listener.
+            reached = Math.Max(reached, feed.Position);
             while (listener.Events.TryRead(out var happened))
+            {
                 await WriteAsync(http, happened.Id, happened.Kind, happened, cancel);
+                reached = Math.Max(reached, happened.Id);
+            }
             await http.Response.Body.FlushAsync(cancel);
             try
             {
@@ -100,7 +107,7 @@ public sealed class EventStream(IServiceScopeFactory scopes, EventFeed feed, Cal
             }
             catch (TimeoutException)
             {
-                await http.Response.WriteAsync(": waiting\n\n", cancel);
+                await http.Response.WriteAsync(string.Create(CultureInfo.InvariantCulture, $"id: {reached}\n: waiting\n\n"), cancel);
             }
         }
     }

@@ -172,8 +172,14 @@ internal sealed class MetricsClient(WebSocket socket, Func<string, CancellationT
 
     private void End()
     {
-        if (!_ended.IsCancellationRequested)
+        try
+        {
             _ended.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // It left at this very moment; whoever gave up on it (the beat, for all the others) must not fall with it.
+        }
         socket.Abort();
     }
 }

@@ -107,19 +107,24 @@ public sealed partial class DashboardSnapshot(IServiceScopeFactory scopes, IHost
         return new PrivacyPart(null, null);
     }
 
-    /// <summary>Asks one part in a scope of its own, so that they answer side by side.</summary>
+    /// <summary>Asks one part in a scope of its own, so that they answer side by side and one that does not even give up in time can be left behind.</summary>
     private async Task<(bool Answered, TAnswer? Answer)> AskAsync<TPart, TAnswer>(Func<TPart, CancellationToken, Task<TAnswer?>> ask) where TPart : notnull
     {
         using var limit = new CancellationTokenSource(Patience, time);
         try
         {
-            await using var scope = scopes.CreateAsyncScope();
-            return (true, await ask(scope.ServiceProvider.GetRequiredService<TPart>(), limit.Token));
+            return (true, await InScopeAsync(limit.Token).WaitAsync(limit.Token));
         }
         catch (Exception failure)
         {
             Down(log, failure, typeof(TPart).Name);
             return (false, default);
+        }
+
+        async Task<TAnswer?> InScopeAsync(CancellationToken cancel)
+        {
+            await using var scope = scopes.CreateAsyncScope();
+            return await ask(scope.ServiceProvider.GetRequiredService<TPart>(), cancel);
         }
     }
 

@@ -5,6 +5,7 @@ using FogCompute.Application.Common.Security;
 using FogCompute.Application.P2P.Contracts;
 using FogCompute.Application.Privacy.Contracts;
 using FogCompute.Domain.Tokenomics;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace FogCompute.Application.Realtime;
 
@@ -19,8 +20,8 @@ public sealed record PoolMetrics(
     DateTimeOffset Timestamp, BetanetMetrics? Betanet, [property: JsonPropertyName("p2p")] PeerMetrics? P2P, SchedulerMetrics? Scheduler, IdleComputeMetrics? IdleCompute,
     TokenomicsMetrics? Tokenomics, PrivacyMetrics? Privacy);
 
-/// <param name="LatencyMs">Null: no mixnode is there to be measured.</param>
-public sealed record BetanetMetrics(int ActiveNodes, int Connections, double? LatencyMs, long Packets);
+/// <param name="LatencyMs">0 without a mixnode.</param>
+public sealed record BetanetMetrics(int ActiveNodes, int Connections, double LatencyMs, long Packets);
 
 public sealed record PeerMetrics(int ConnectedPeers, long MessagesSent, long MessagesReceived);
 
@@ -45,15 +46,55 @@ public interface IPoolFigures
 /// <param name="SupplyMicro">Micro-credits that are not burned.</param>
 public sealed record PoolCounts(int PendingJobs, int RunningJobs, int Jobs, int OpenSlots, int Devices, int HarvestingDevices, long SupplyMicro, int Stakers);
 
-internal sealed class GetPoolMetricsHandler(IPoolFigures figures, IBetanet betanet, IPeerNetwork peers, IPrivacyNetwork privacy, TimeProvider time) : IQueryHandler<GetPoolMetricsQuery, PoolMetrics>
+/// <summary>
+/// Counts in a scope of its own, so that who asks can go on without an answer: a driver gives up a frozen database only after seconds, a beat cannot wait for that.
+/// While a count is under way nobody begins another.
+/// </summary>
+public sealed class PoolLook(IServiceScopeFactory scopes)
+{
+    private readonly Lock _gate = new();
+    private Task<PoolCounts?>? _looking;
+
+    /// <summary>Null: the database is away, or does not answer before <paramref name="cancel"/>.</summary>
+    public async Task<PoolCounts?> CountAsync(CancellationToken cancel)
+    {
+        Task<PoolCounts?> looking;
+        lock (_gate)
+            looking = _looking is { IsCompleted: false } ? _looking : _looking = LookAsync(cancel);
+        try
+        {
+            return await looking.WaitAsync(cancel);
+        }
+        catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+        {
+            return null;
+        }
+    }
+
+    private async Task<PoolCounts?> LookAsync(CancellationToken cancel)
+    {
+        await Task.Yield(); // Out of the gate.
+        try
+        {
+            await using var scope = scopes.CreateAsyncScope();
+            return await scope.ServiceProvider.GetRequiredService<IPoolFigures>().CountAsync(cancel);
+        }
+        catch (Exception) when (cancel.IsCancellationRequested)
+        {
+            return null; // Whatever the driver makes of being cancelled, it is no answer; for those neither who joined later.
+        }
+    }
+}
+
+internal sealed class GetPoolMetricsHandler(PoolLook look, IBetanet betanet, IPeerNetwork peers, IPrivacyNetwork privacy, TimeProvider time) : IQueryHandler<GetPoolMetricsQuery, PoolMetrics>
 {
     public async Task<PoolMetrics> Handle(GetPoolMetricsQuery query, CancellationToken cancellationToken)
     {
-        var counts = await figures.CountAsync(cancellationToken);
+        var counts = await look.CountAsync(cancellationToken);
         return new PoolMetrics(
             time.GetUtcNow(),
             // Where there is no mixnode, peer or circuit, none is counted.
-            await betanet.StatusAsync(cancellationToken) is { } net ? new BetanetMetrics(net.Nodes.Active, net.Connections, net.Network.Latency, net.Network.PacketsProcessed) : new BetanetMetrics(0, 0, null, 0),
+            await betanet.StatusAsync(cancellationToken) is { } net ? new BetanetMetrics(net.Nodes.Active, net.Connections, net.Network.Latency, net.Network.PacketsProcessed) : new BetanetMetrics(0, 0, 0, 0),
             await peers.StatsAsync(cancellationToken) is { } mesh ? new PeerMetrics(mesh.ConnectedPeers, mesh.MessagesSent, mesh.MessagesReceived) : new PeerMetrics(0, 0, 0),
             counts is null ? null : new SchedulerMetrics(counts.PendingJobs, counts.RunningJobs, counts.Jobs, counts.OpenSlots),
             counts is null ? null : new IdleComputeMetrics(counts.Devices, counts.HarvestingDevices),

@@ -29,8 +29,8 @@ public sealed record SchedulerStats
     public required TierShares SlaCompliance { get; init; }
     public required Utilization ResourceUtilization { get; init; }
 
-    /// <summary>Hypervolume of the last searched placement pass, 0–1, relative to the box that its ideal point spans; null until a pass searches.</summary>
-    public double? OptimizationScore { get; init; }
+    /// <summary>Hypervolume of the last searched placement pass, 0–1, relative to the box that its ideal point spans; 0 until a pass searches.</summary>
+    public required double OptimizationScore { get; init; }
     public required JobFigures Jobs { get; init; }
     public required NsgaFigures Nsga { get; init; }
     public required TierFigures Sla { get; init; }
@@ -93,7 +93,7 @@ internal sealed class GetSchedulerStatsHandler(ISchedulerFigures figures, IPlace
             TotalJobs = counts.Jobs.Values.Sum(), RunningJobs = running, PendingJobs = pending, CompletedJobs = completed, FailedJobs = failed,
             QueueLength = counts.OpenSlots, AvgWaitTime = Math.Round(counts.AvgWaitSeconds, 3),
             SlaCompliance = new TierShares(Share(counts, SlaTier.Platinum), Share(counts, SlaTier.Gold), Share(counts, SlaTier.Silver), Share(counts, SlaTier.Bronze)),
-            ResourceUtilization = utilization, OptimizationScore = search is null ? null : Math.Round(search.Hypervolume, 4),
+            ResourceUtilization = utilization, OptimizationScore = search is null ? 0 : Math.Round(search.Hypervolume, 4),
             Jobs = new JobFigures(pending, running, completed, failed), Nsga = new NsgaFigures(search?.Generations, search?.Front.Count, search is null ? null : Math.Round(100 * search.Convergence, 2)),
             Sla = new TierFigures(Figure(counts, SlaTier.Platinum), Figure(counts, SlaTier.Gold), Figure(counts, SlaTier.Silver), Figure(counts, SlaTier.Bronze)),
             Performance = new PerformanceFigures(

@@ -18,14 +18,14 @@ public sealed record GetTokenomicsStatsQuery : IQuery<TokenomicsStats>;
 /// <param name="CirculatingSupply">Of that, what is neither in the treasury, the sovereign fund, the rewards pool nor the faucet: balances of owners, fees, and what waits for an appeal.</param>
 /// <param name="ActiveStakers">Accounts with a stake.</param>
 /// <param name="ProposalsActive">Open for votes.</param>
-/// <param name="MarketCap">Circulating supply × price, that is: the core-hours it would buy, in credits; null without a price.</param>
+/// <param name="MarketCap">Circulating supply × price, that is: the core-hours it would buy, in credits; 0 without a price.</param>
 /// <param name="StakingAPR">Percent a year, the parameter in force.</param>
 public sealed record TokenomicsStats(
-    decimal TotalSupply, decimal CirculatingSupply, decimal StakedTokens, long ActiveStakers, long ProposalsActive, long ProposalsTotal, decimal? MarketCap, decimal StakingAPR,
+    decimal TotalSupply, decimal CirculatingSupply, decimal StakedTokens, long ActiveStakers, long ProposalsActive, long ProposalsTotal, decimal MarketCap, decimal StakingAPR,
     TokenFigures Tokens, DaoFigures Dao, MarketplaceFigures Marketplace, RewardFigures Rewards);
 
 /// <param name="Price">Credits charged per core-hour measured, over the last 24 h; null: nothing was settled.</param>
-public sealed record TokenFigures(decimal TotalSupply, decimal CirculatingSupply, decimal? MarketCap, decimal? Price);
+public sealed record TokenFigures(decimal TotalSupply, decimal CirculatingSupply, decimal MarketCap, decimal? Price);
 
 /// <param name="ActiveVotes">Proposals open for votes.</param>
 /// <param name="TotalVoters">Accounts that ever voted.</param>
@@ -108,7 +108,7 @@ internal sealed class GetTokenomicsStatsHandler(
         var supply = Credits.FromMicro(Genesis.CapMicro - f.Burned);
         var circulating = Credits.FromMicro(Genesis.CapMicro - f.Burned - f.Treasury - f.Reserved);
         var price = PerCoreHour(f.Metered - f.MeteredBefore, f.CoreMs - f.CoreMsBefore);
-        var cap = price is { } each ? decimal.Round(circulating * each, 6) : (decimal?)null;
+        var cap = price is { } each ? decimal.Round(circulating * each, 6) : 0;
         return new TokenomicsStats(
             supply, circulating, Credits.FromMicro(f.Staked), f.Stakers, proposals.Active, proposals.Total, cap, (await parameters.CurrentAsync(cancel))[ParameterCatalogue.StakeYield] / 100m,
             new TokenFigures(supply, circulating, cap, price),

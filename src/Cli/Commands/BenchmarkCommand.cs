@@ -42,7 +42,14 @@ internal static class BenchmarkCommand
         catch (OperationCanceledException) when (cancel.IsCancellationRequested)
         {
             using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(5));
-            await server.PostAsync(Root + "stop", new JsonObject { ["benchmark_id"] = id }, patience.Token);
+            try
+            {
+                await server.PostAsync(Root + "stop", new JsonObject { ["benchmark_id"] = id }, patience.Token);
+            }
+            catch (CliException over) when (over.Problem?.Text("code") == "benchmarks.not_running")
+            {
+                // It ended by itself at this very moment.
+            }
             throw;
         }
         terminal.DocumentIfJson(run.DeepClone());

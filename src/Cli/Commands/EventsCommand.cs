@@ -51,17 +51,16 @@ internal static class EventsCommand
         {
             try
             {
-                await foreach (var item in invocation.Server.EventsAsync(last is null ? path : $"{path}&after={last}", invocation.Cancel))
+                await foreach (var item in invocation.Server.EventsAsync(last is null ? path : $"{path}&after={last}", invocation.Cancel, Reached))
                 {
                     if (away)
                         invocation.Terminal.Note("The control plane is back.");
                     away = false;
                     if (item.EventType == "reset")
                         invocation.Terminal.Note("Some events were missed and are gone; this is what is kept.");
-                    var data = JsonNode.Parse(item.Data);
-                    last = (data.Text("id") ?? data.Text("last")) is { } id && long.TryParse(id, NumberStyles.None, CultureInfo.InvariantCulture, out _) ? id : last;
                     if (item.EventType is not ("open" or "reset"))
-                        Print(invocation.Terminal, data);
+                        Print(invocation.Terminal, JsonNode.Parse(item.Data));
+                    Reached(item.EventId);
                 }
             }
             catch (Exception broken) when (last is not null && broken is CliException { ExitCode: ExitCodes.Unreachable } or HttpRequestException or IOException)
@@ -72,6 +71,9 @@ internal static class EventsCommand
             }
             await Task.Delay(Again, invocation.Host.Time, invocation.Cancel);
         }
+
+        // In a long silence it grows, too: events are kept for a day, a follower may wait for longer.
+        void Reached(string? id) => last = long.TryParse(id, NumberStyles.None, CultureInfo.InvariantCulture, out _) ? id : last;
     }
 
     private static void Print(Terminal terminal, JsonNode? happened) => terminal.Line(

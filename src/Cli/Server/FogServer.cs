@@ -216,7 +216,8 @@ public sealed class FogServer : IDisposable
     }
 
     /// <summary>Server-sent events until the server ends the stream.</summary>
-    public async IAsyncEnumerable<SseItem<string>> EventsAsync(string path, [EnumeratorCancellation] CancellationToken cancel)
+    /// <param name="ended">Told at a whole end which id came last, also where it came without an event; empty when none did. A broken stream may end within an event: then the last one that came whole counts.</param>
+    public async IAsyncEnumerable<SseItem<string>> EventsAsync(string path, [EnumeratorCancellation] CancellationToken cancel, Action<string>? ended = null)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, path);
         request.Headers.Accept.Clear();
@@ -236,8 +237,10 @@ public sealed class FogServer : IDisposable
             }
         }, AnswerLimit, cancel);
         await using var stream = await response.Content.ReadAsStreamAsync(cancel);
-        await foreach (var item in SseParser.Create(stream).EnumerateAsync(cancel))
+        var parser = SseParser.Create(stream);
+        await foreach (var item in parser.EnumerateAsync(cancel))
             yield return item;
+        ended?.Invoke(parser.LastEventId);
     }
 
     public void Dispose() => _http.Dispose();

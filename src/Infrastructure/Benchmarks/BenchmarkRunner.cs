@@ -64,7 +64,7 @@ internal sealed partial class BenchmarkRunner(
 
     private async Task RunAsync(BenchmarkRun run, AccountId account, CancellationToken stop)
     {
-        var measurements = new Measurements();
+        var measurements = new Measurements(time);
         using var end = CancellationTokenSource.CreateLinkedTokenSource(stop);
         var load = Task.Run(() => loads[run.Type].RunAsync(run.Id, account, measurements, end.Token), CancellationToken.None);
         var (state, why) = (BenchmarkState.Completed, (string?)null);
@@ -138,8 +138,9 @@ internal sealed partial class BenchmarkRunner(
                     if (time.GetElapsedTime(lastTouch) > OutagePatience)
                         return (BenchmarkState.Interrupted, "The database was away for too long.");
                 }
+                // Seconds that went by while the database took its time have no point of their own.
                 if (due)
-                    second++;
+                    second = 1 + (int)(time.GetElapsedTime(started) / Second);
             }
             return (BenchmarkState.Completed, null);
         }
@@ -151,10 +152,10 @@ internal sealed partial class BenchmarkRunner(
 
     private BenchmarkPoint Point(Measurements measurements)
     {
-        var (latency, megabytes) = measurements.TakeSecond();
+        var (latency, rate) = measurements.TakeSecond();
         var machine = host.Latest;
         return new BenchmarkPoint(
-            time.GetUtcNow().ToUnixTimeMilliseconds(), latency is { } ms ? Math.Round(ms, 4) : null, megabytes > 0 ? Math.Round(megabytes, 4) : null, machine?.CpuPercent, machine?.MemoryPercent, machine?.NetworkPercent);
+            time.GetUtcNow().ToUnixTimeMilliseconds(), latency is { } ms ? Math.Round(ms, 4) : null, rate > 0 ? Math.Round(rate, 4) : null, machine?.CpuPercent, machine?.MemoryPercent, machine?.NetworkPercent);
     }
 
     private async Task<T> WithRunsAsync<T>(Func<BenchmarkRuns, Task<T>> work)

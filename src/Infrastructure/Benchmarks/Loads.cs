@@ -86,6 +86,10 @@ internal sealed class ThroughputLoad(ArtifactOptions artifacts, NoopJobs jobs, T
     private const int ArtifactBytes = 4 << 20;
     private const int Tasks = 100;
     private const double Megabyte = 1e6;
+    private const string FolderPrefix = "benchmark-";
+
+    /// <summary>As long as a run may be silent before it counts as interrupted: by then nobody writes there.</summary>
+    private static readonly TimeSpan Abandoned = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan DispatchPatience = TimeSpan.FromSeconds(30);
 
     public async Task RunAsync(Guid run, AccountId account, Measurements to, CancellationToken cancel)
@@ -93,7 +97,8 @@ internal sealed class ThroughputLoad(ArtifactOptions artifacts, NoopJobs jobs, T
         to.Declare("upload", "MB/s");
         to.Declare("download", "MB/s");
         to.Declare("dispatch", "tasks/s");
-        var folder = Path.Combine(artifacts.Folder, "benchmark-" + run.ToString("N"));
+        DeleteLeftovers();
+        var folder = Path.Combine(artifacts.Folder, FolderPrefix + run.ToString("N"));
         try
         {
             await Task.WhenAll(TransferAsync(folder, to, cancel), DispatchAsync(account, to, cancel));
@@ -103,6 +108,15 @@ internal sealed class ThroughputLoad(ArtifactOptions artifacts, NoopJobs jobs, T
             if (Directory.Exists(folder))
                 Directory.Delete(folder, recursive: true);
         }
+    }
+
+    /// <summary>What is left of runs whose process was killed.</summary>
+    private void DeleteLeftovers()
+    {
+        if (!Directory.Exists(artifacts.Folder))
+            return;
+        foreach (var folder in Directory.GetDirectories(artifacts.Folder, FolderPrefix + "*").Where(f => Directory.GetLastWriteTimeUtc(f) < time.GetUtcNow() - Abandoned))
+            Directory.Delete(folder, recursive: true);
     }
 
     private async Task TransferAsync(string folder, Measurements to, CancellationToken cancel)

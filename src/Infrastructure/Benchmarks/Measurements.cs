@@ -3,7 +3,7 @@ using FogCompute.Application.Benchmarks;
 namespace FogCompute.Infrastructure.Benchmarks;
 
 /// <summary>What a running benchmark has measured so far. Loads write, the runner reads each second.</summary>
-internal sealed class Measurements
+internal sealed class Measurements(TimeProvider time)
 {
     /// <summary>Samples kept per measure: 8 MB; loads pace themselves well below it.</summary>
     private const int MostSamples = 1_000_000;
@@ -21,6 +21,7 @@ internal sealed class Measurements
     }
 
     private (double Latency, int Latencies, double Megabytes) _second;
+    private long _taken = time.GetTimestamp();
 
     /// <summary>Names a measure, so that it is in the summary even when nothing is sampled.</summary>
     public void Declare(string name, string unit)
@@ -76,14 +77,15 @@ internal sealed class Measurements
             _second.Megabytes += megabytes;
     }
 
-    /// <summary>Mean latency (null: none) and megabytes since the last call.</summary>
-    public (double? Latency, double Megabytes) TakeSecond()
+    /// <summary>Mean latency (null: none) and megabytes per second since the last call, whether that was a second ago or, where the database was slow, longer.</summary>
+    public (double? Latency, double MegabytesPerSecond) TakeSecond()
     {
         lock (_gate)
         {
             var (latency, count, megabytes) = _second;
-            _second = default;
-            return (count == 0 ? null : latency / count, megabytes);
+            var seconds = time.GetElapsedTime(_taken).TotalSeconds;
+            (_second, _taken) = (default, time.GetTimestamp());
+            return (count == 0 ? null : latency / count, seconds > 0 ? megabytes / seconds : 0);
         }
     }
 

@@ -40,5 +40,5 @@ internal sealed class PoolFigures(FogDbContext db, IOutageTranslator outages) : 
 
 public static class RealtimeServices
 {
-    public static IServiceCollection AddRealtimeFigures(this IServiceCollection services) => services.AddScoped<IPoolFigures, PoolFigures>().AddScoped<ISocketTickets, SocketTickets>();
+    public static IServiceCollection AddRealtimeFigures(this IServiceCollection services) => services.AddScoped<IPoolFigures, PoolFigures>().AddSingleton<PoolLook>().AddScoped<ISocketTickets, SocketTickets>();
 }

@@ -1,9 +1,16 @@
+using System.IO.Pipelines;
 using System.Net.ServerSentEvents;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Threading.Channels;
 using FogCompute.Api.Realtime;
+using FogCompute.Application.Common.Security;
+using FogCompute.Application.Scheduler;
 using FogCompute.Application.Scheduler.Contracts;
+using FogCompute.Testing;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Npgsql;
 
 namespace FogCompute.Api.ContractTests.Scheduler;
@@ -16,7 +23,8 @@ public sealed class EventTests
     [OneTimeSetUp]
     public async Task SetUp()
     {
-        _server = await ApiServer.StartAsync();
+        // The devices of these tests never poll: that they are lost after the usual time would be one event more.
+        _server = await ApiServer.StartAsync(["--FOG_DEVICE_SILENCE_SECONDS=86400"]);
         foreach (var device in new[] { "late", "busy" })
             await _server.PostAsync("/api/idle-compute/devices", new JsonObject { ["device_id"] = device, ["device_type"] = "desktop", ["cpu_cores"] = 8, ["memory_mb"] = 16384 });
     }
@@ -24,7 +32,7 @@ public sealed class EventTests
     [OneTimeTearDown]
     public async Task TearDown() => await _server.DisposeAsync();
 
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     /// <summary>An open stream.</summary>
     private sealed class Follower(HttpResponseMessage answer, IAsyncEnumerator<SseItem<string>> items) : IAsyncDisposable
@@ -143,6 +151,8 @@ public sealed class EventTests
         await using var again = await Follower.OpenAsync(mine, last: last);
         Assert.That((await again.NextAsync())!.Value.EventType, Is.EqualTo("open"));
         Assert.That(JsonNode.Parse((await again.NextAsync())!.Value.Data)!["jobId"]!.GetValue<Guid>(), Is.EqualTo(missed));
+        await using (var none = await Follower.OpenAsync(mine, last: ""))
+            Assert.That(await none.KindsAsync(1), Is.EqualTo(new[] { "open" }), "empty is none");
         foreach (var gone in new[] { "99999999", "nonsense" })
         {
             await using var reset = await Follower.OpenAsync(mine, last: gone);
@@ -210,6 +220,43 @@ public sealed class EventTests
         await writing;
         Assert.That(seen, Is.Unique);
         Assert.That(ids, Is.Ordered.And.Unique);
+    }
+
+    [Test]
+    public async Task A_silence_tells_how_far_it_reaches()
+    {
+        var (time, wire) = (new ManualTimeProvider(), new Pipe());
+        await using var scope = _server.Services.CreateAsyncScope();
+        var feed = _server.Services.GetRequiredService<EventFeed>();
+        var context = scope.ServiceProvider.GetRequiredService<CallerContext>();
+        context.Caller = Caller.System;
+        var stream = new EventStream(_server.Services.GetRequiredService<IServiceScopeFactory>(), feed, context, _server.Services.GetRequiredService<IHostApplicationLifetime>(), time);
+        using var leaves = new CancellationTokenSource();
+        var writing = stream.WriteAsync(new DefaultHttpContext { Response = { Body = wire.Writer.AsStream() } }, new ListEventsQuery { Device = "late" }, null, leaves.Token);
+        using var reader = new StreamReader(wire.Reader.AsStream());
+        var opened = await IdAsync();
+        await ExecuteAsync("INSERT INTO scheduler.events (kind, account_id, device_id) VALUES ('device_paused', '0190f7a0-0000-7000-8000-000000000001', 'busy')");
+        while (feed.Position <= opened)
+            await Task.Delay(10);
+        // Another device's event: nothing of it comes, but the next silences are beyond it.
+        for (var reached = opened; reached <= opened; reached = await IdAsync())
+        {
+            while (time.PendingTimers == 0)
+                await Task.Delay(10);
+            time.Advance(TimeSpan.FromSeconds(10));
+        }
+        await leaves.CancelAsync();
+        Assert.That(async () => await writing, Throws.InstanceOf<OperationCanceledException>());
+
+        async Task<long> IdAsync()
+        {
+            while (true)
+            {
+                var line = await reader.ReadLineAsync().WaitAsync(Patience);
+                if (line!.StartsWith("id: ", StringComparison.Ordinal))
+                    return long.Parse(line[4..]);
+            }
+        }
     }
 
     [Test]

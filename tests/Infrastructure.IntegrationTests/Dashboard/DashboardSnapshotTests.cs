@@ -114,6 +114,22 @@ public sealed class DashboardSnapshotTests
     }
 
     [Test]
+    public async Task A_part_that_does_not_even_give_up_is_left_behind()
+    {
+        _parts.Gate = new TaskCompletionSource(); // Deaf to being cancelled, as a driver is whose server was stopped in its tracks.
+        var asked = _snapshot.GetAsync(CancellationToken.None);
+        while (!asked.IsCompleted)
+        {
+            _time.Advance(TimeSpan.FromSeconds(2));
+            await Task.Delay(10);
+        }
+        var stats = await asked;
+        Assert.That((stats.Idle.TotalDevices, stats.Benchmarks.TestsRun, stats.Benchmarks.CpuUsage), Is.EqualTo(((int?)null, (int?)9, (double?)12.5)));
+        Assert.That(stats.Unavailable, Does.Contain("idle"));
+        _parts.Gate.SetResult();
+    }
+
+    [Test]
     public async Task A_network_that_exists_is_shown()
     {
         _parts.Net = new BetanetStatus("operational", new BetanetNodes(3, 2, 1), new BetanetTraffic(40, 10, 1, 500), _time.GetUtcNow(), 66.7, []) { Connections = 11 };
