@@ -7,6 +7,9 @@ using System.Text.Json.Nodes;
 using FogCompute.Cli.Diagnosis;
 using FogCompute.Cli.Output;
 using FogCompute.Cli.Processes;
+using FogCompute.Infrastructure.Persistence;
+using FogCompute.Infrastructure.Persistence.Migrations;
+using Npgsql;
 
 namespace FogCompute.Cli.Tests;
 
@@ -90,6 +93,7 @@ internal sealed class DoctorTests : CliFixture
         var (_, checks) = await DiagnoseAsync();
         Assert.That(checks.Single(c => c.Text("check") == "Database").Text("state"), Is.EqualTo("ok"));
         Assert.That(checks.Single(c => c.Text("check") == "Database clock").Text("state"), Is.EqualTo("ok"));
+        Assert.That(checks.Single(c => c.Text("check") == "Schema").Text("detail"), Does.StartWith("not there yet; the first start"));
         Variables["DATABASE_URL"] = postgres.Url("wrong", "postgres");
         Assert.That(await ProblemAsync("Database"), Does.Contain("refuses the password of 'fog'").And.Not.Contain("wrong"));
         Variables["DATABASE_URL"] = postgres.Url("right", "nowhere");
@@ -97,6 +101,65 @@ internal sealed class DoctorTests : CliFixture
         await postgres.StopAsync();
         Variables["DATABASE_URL"] = postgres.Url("right", "postgres");
         Assert.That(await ProblemAsync("Database"), Does.Contain("nothing listens at"));
+    }
+
+    [Test]
+    public async Task A_schema_that_is_older_newer_or_another_and_a_role_that_may_not_make_one()
+    {
+        await using var postgres = await ThrowawayPostgres.StartAsync(Folder);
+        Healthy();
+        Variables["DATABASE_URL"] = postgres.Url("right", "postgres");
+        var url = DatabaseUrl.ToConnectionString(postgres.Url("right", "postgres"));
+        await using var database = NpgsqlDataSource.Create(url);
+        var newest = MigrationHistory.Embedded[^1];
+        async Task<JsonNode> SchemaAsync() => (await DiagnoseAsync()).Checks.Single(c => c.Text("check") == "Schema");
+        async Task ExecuteAsync(string sql)
+        {
+            await using var command = database.CreateCommand(sql);
+            await command.ExecuteNonQueryAsync();
+        }
+        await ExecuteAsync("CREATE SCHEMA platform; CREATE TABLE platform.schema_migrations (number integer PRIMARY KEY, name text NOT NULL, checksum text NOT NULL, duration_ms bigint NOT NULL)");
+        foreach (var migration in MigrationHistory.Embedded)
+            await ExecuteAsync($"INSERT INTO platform.schema_migrations VALUES ({migration.Number}, '{migration.Name}', '{migration.Checksum}', 1)");
+        Assert.That((await SchemaAsync()).Text("detail"), Is.EqualTo($"is that of this build ({newest.Name})"));
+
+        await ExecuteAsync($"DELETE FROM platform.schema_migrations WHERE number = {newest.Number}");
+        var older = await SchemaAsync();
+        Assert.That((older.Text("state"), older.Text("detail")), Is.EqualTo(("warn", $"is older than this build: 1 migration to {newest.Name} not applied yet")));
+        Assert.That(older.Text("next"), Does.Contain("backup"));
+
+        await ExecuteAsync($"INSERT INTO platform.schema_migrations (number, name, checksum, duration_ms) VALUES ({newest.Number}, '{newest.Name}', '{newest.Checksum}', 1), ({newest.Number + 1}, '9999_of_tomorrow', '', 1)");
+        Assert.That(await ProblemAsync("Schema"), Does.Contain("9999_of_tomorrow, newer than this build").And.Contain("Run the newer build"));
+
+        await ExecuteAsync($"DELETE FROM platform.schema_migrations WHERE number > {newest.Number}; UPDATE platform.schema_migrations SET checksum = repeat('0', 64) WHERE number = 1");
+        Assert.That(await ProblemAsync("Schema"), Does.Contain("changed after it was applied"));
+
+        await ExecuteAsync("CREATE DATABASE another; CREATE ROLE guest LOGIN PASSWORD 'right'");
+        Variables["DATABASE_URL"] = postgres.Url("right", "another").Replace("fog:", "guest:", StringComparison.Ordinal);
+        Assert.That(await ProblemAsync("Schema"), Does.Contain("'guest' may not make it").And.Contain("GRANT CREATE ON DATABASE \"another\" TO \"guest\""));
+    }
+
+    [Test]
+    public async Task An_agent_whose_key_was_revoked()
+    {
+        Healthy();
+        var folder = Directory.CreateDirectory(Path.Combine(Variables["FOG_HOME"], "node-lab-7"));
+        await File.WriteAllTextAsync(Path.Combine(folder.FullName, "device.json"), $$"""{"Id":"lab-7","Server":"{{Plane.Url}}/"}""");
+        await File.WriteAllTextAsync(Path.Combine(folder.FullName, "device.token"), "fogd_revoked");
+        Plane.On("GET", "/api/idle-compute/devices/lab-7", """{"id":"lab-7"}""").On("GET", "/api/idle-compute/devices/lab-7", Problem(401, "identity.invalid_token", "Unknown."), 401);
+        var (_, checks) = await DiagnoseAsync();
+        Assert.That(checks.Single(c => c.Text("check") == "Agent").Text("state"), Is.EqualTo("ok"));
+        Assert.That(await ProblemAsync("Agent"), Does.Contain("refuses the key of 'lab-7'").And.Contain("--enrolment-token").And.Not.Contain("fogd_"));
+        Assert.That(Plane.Requests.Where(r => r.Path.EndsWith("/lab-7", StringComparison.Ordinal)).Select(r => r.Authorization), Has.All.EqualTo("Bearer fogd_revoked"));
+    }
+
+    [Test]
+    public async Task A_token_that_is_refused()
+    {
+        await using var plane = await FakeControlPlane.StartAsync();
+        plane.On("GET", "/health", $$"""{"status":"healthy","services":{},"version":"{{Version}}","checks":{} }""").On("GET", "/readyz", """{"status":"ready"}""")
+            .On("GET", "/api/tokenomics/balance", Problem(401, "identity.invalid_token", "The token is not known."), 401);
+        Assert.That(await ProblemAsync("Access", "--server", plane.Url, "--token", "fogk_old"), Does.Contain("not known").And.Contain("--token"));
     }
 
     [Test]
@@ -204,7 +267,7 @@ internal sealed class DoctorTests : CliFixture
         Healthy(
             """
             {"database":{"status":"unavailable","durationMs":1000,"message":"The database does not answer."},"cache":{"status":"degraded","durationMs":1,"message":"Redis does not answer; each process has its own."},
-             "betanet":{"status":"unavailable","durationMs":0,"message":"Not part of this installation."},"edge":{"status":"unknown","durationMs":1,"message":"No device is enrolled."}}
+             "dao":{"status":"unavailable","durationMs":1000,"message":"The database does not answer."},"betanet":{"status":"unavailable","durationMs":0,"message":"Not part of this installation."},"edge":{"status":"unknown","durationMs":1,"message":"No device is enrolled."}}
             """, "unhealthy");
         var (code, checks) = await DiagnoseAsync();
         Assert.That(code, Is.EqualTo(1));
@@ -242,7 +305,7 @@ internal sealed class DoctorTests : CliFixture
     public async Task A_port_that_something_else_holds()
     {
         Plane.On("GET", "/health", async context => await context.Response.Body.WriteAsync("<html>hi</html>"u8.ToArray()));
-        Assert.That(await ProblemAsync("Port"), Does.Contain("is taken by").And.Contain($"(process {Environment.ProcessId})").And.Contain("API_PORT="));
+        Assert.That(await ProblemAsync("Port"), Does.Contain("is taken by").And.Contain($"(process {Environment.ProcessId})").And.Contain("fog up --port "));
     }
 
     /// <summary>A cluster of this test alone, on a loopback port with a password; PostgreSQL refuses to run as root, so then another account runs it.</summary>

@@ -34,6 +34,13 @@ public sealed class ManualTimeProvider(DateTimeOffset start) : TimeProvider
         }
     }
 
+    /// <summary>Whether something sleeps that is woken this long from now.</summary>
+    public bool IsWaitingFor(TimeSpan time)
+    {
+        lock (_gate)
+            return _timers.Exists(timer => timer.Due == _now + time);
+    }
+
     public void Advance(TimeSpan by)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(by, TimeSpan.Zero);

@@ -24,6 +24,19 @@ internal sealed partial class Draining(ServerOptions server, IHostApplicationLif
     /// <summary>Whether the process has been told to stop.</summary>
     public bool IsStopping => lifetime.ApplicationStopping.IsCancellationRequested;
 
+    /// <summary>Every answer of a process that stops closes its connection: the next request of this client then opens one to where somebody listens.</summary>
+    public Task CloseConnectionsAsync(HttpContext http, RequestDelegate next)
+    {
+        http.Response.OnStarting(static state =>
+        {
+            var (draining, http) = ((Draining, HttpContext))state;
+            if (draining.IsStopping && HttpProtocol.IsHttp11(http.Request.Protocol) && http.Response.StatusCode != StatusCodes.Status101SwitchingProtocols)
+                http.Response.Headers.Connection = "close";
+            return Task.CompletedTask;
+        }, (this, http));
+        return next(http);
+    }
+
     /// <summary>Counts the request, or refuses it once the time for new ones is over. Whoever asks how this process is gets an answer to the end.</summary>
     public async Task InvokeAsync(HttpContext http, RequestDelegate next)
     {

@@ -30,7 +30,9 @@ internal static class HttpServer
             kestrel.Limits.KeepAliveTimeout = TimeSpan.FromMinutes(2);
         });
         builder.Logging.ClearProviders().AddJsonLog()
-            .AddFilter("Microsoft", LogLevel.Warning).AddFilter("Npgsql", LogLevel.Warning).AddFilter("System.Net.Http", LogLevel.Warning);
+            .AddFilter("Microsoft", LogLevel.Warning).AddFilter("Npgsql", LogLevel.Warning).AddFilter("System.Net.Http", LogLevel.Warning)
+            // Whoever asked tells what failed, once; this would tell it twice more for each request of an outage, with the trace.
+            .AddFilter("Microsoft.EntityFrameworkCore", LogLevel.Critical);
         // Messages of validators name fields as the caller wrote them.
         ValidatorOptions.Global.DisplayNameResolver = (_, member, _) => member is null ? null : WireNames.Of(member.Name);
         services.Configure<HostOptions>(host =>
@@ -73,24 +75,13 @@ internal static class HttpServer
         app.UseMiddleware<TelemetryRequests>();
         app.UseSafeHeaders();
         var draining = app.Services.GetRequiredService<Draining>();
-        Func<object, Task> atStart = state =>
-        {
-            var http = (HttpContext)state;
-            // The next request of this client then opens a connection, to where somebody listens.
-            if (draining.IsStopping && HttpProtocol.IsHttp11(http.Request.Protocol) && http.Response.StatusCode != StatusCodes.Status101SwitchingProtocols)
-                http.Response.Headers.Connection = "close";
-            return Task.CompletedTask;
-        };
-        app.Use((http, next) =>
-        {
-            http.Response.OnStarting(atStart, http);
-            return next(http);
-        });
+        app.Use(draining.CloseConnectionsAsync);
         app.UseCors();
         app.Use(draining.InvokeAsync);
         app.UseExceptionHandler(_ => { });
         app.UseStatusCodePages(Problems.DescribeAsync);
         app.UseHostFilter();
+        app.Use(HeadAsync);
         app.UseRouting();
         app.UseMiddleware<BadTokens>();
         app.UseMiddleware<Authentication>();
@@ -110,6 +101,25 @@ internal static class HttpServer
         _ = app.Services.GetRequiredService<MetricsListeners>();
         var readiness = app.Services.GetRequiredService<Readiness>();
         app.Lifetime.ApplicationStopping.Register(readiness.Stopping);
+    }
+
+    /// <summary>HEAD of whatever lies outside the API (pages, health, metrics) is GET without the body, which Kestrel leaves out by the method that came.</summary>
+    private static async Task HeadAsync(HttpContext http, RequestDelegate next)
+    {
+        if (!HttpMethods.IsHead(http.Request.Method) || RateLimits.Covers(http))
+        {
+            await next(http);
+            return;
+        }
+        http.Request.Method = HttpMethods.Get;
+        try
+        {
+            await next(http);
+        }
+        finally
+        {
+            http.Request.Method = HttpMethods.Head; // For the log.
+        }
     }
 
     private sealed class UseCaseConventionAdapter : Microsoft.AspNetCore.Mvc.ApplicationModels.IApplicationModelConvention

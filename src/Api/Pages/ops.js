@@ -99,7 +99,7 @@ function ahead(at) {
 }
 
 const pill = (text, tone = '') => el('span', { className: `pill ${tone}` }, text);
-const words = (code) => code.replaceAll('_', ' ');
+const words = (code) => code.replaceAll('_', ' ').replace(/:(?=\S)/, ': ');
 const tones = {
   succeeded: 'good', accepted: 'good', failed: 'bad', crashed: 'bad', rejected: 'bad', timed_out: 'bad', expired: 'bad', lost: 'warn', evicted: 'warn', declined: 'warn', preempted: 'warn',
   retried: 'busy', final: 'bad', cancelled: '', interrupted: 'warn', running: 'busy', uploading: 'busy', staging: 'accent', leased: 'accent', queued: 'accent', manual: 'accent', signal: 'busy', period: '',
@@ -186,7 +186,7 @@ const views = {
     const ended = (e) => [number(count(e.succeeded)), number(count(e.failed)), number(count(e.retries)), number(e.succeeded + e.failed ? `${(100 * e.succeeded / (e.succeeded + e.failed)).toFixed(1)} %` : '–')];
     const right = el('div', {}, head('In hand and done', `counted in ${millis(q.tookMs)}`),
       table(['In hand', '>Attempts'], [['Leased, not begun', q.leased], ['Executing', q.executing], ['Verifying', q.verifying]].map(([name, n]) => el('tr', { className: 'item' }, cell(name), number(count(n))))),
-      table(['Ended', '>Succeeded', '>Failed', '>Retries', '>Success'], [['Last hour', q.lastHour], ['Last 24 h', q.lastDay]].map(([name, e]) => el('tr', { className: 'item' }, cell(name), ended(e)))));
+      table(['Ended', '>Succeeded', '>Failed', '>Failed attempts', '>Success'], [['Last hour', q.lastHour], ['Last 24 h', q.lastDay]].map(([name, e]) => el('tr', { className: 'item' }, cell(name), ended(e)))));
     return el('div', { className: 'halves' }, left, right);
   },
 
@@ -241,7 +241,8 @@ const views = {
         el('td', { className: 'what' }, expander(j.name, el('strong', {}, j.name)), el('div', { className: 'why' }, j.why)),
         cell(pill(j.kind, j.kind === 'pump' ? 'busy' : 'accent'), el('div', { className: 'dim small' }, j.schedule)),
         cell(j.paused ? pill('paused', 'warn') : j.running ? pill('running', 'busy') : last ? pill(last.outcome, tones[last.outcome]) : pill('not yet'),
-          el('div', { className: 'dim small' }, j.paused ? el('span', {}, 'since ', ago(j.pausedSince)) : last ? ago(last.started) : '')),
+          el('div', { className: 'dim small' }, j.paused ? el('span', {}, 'since ', ago(j.pausedSince)) : last ? ago(last.started) : ''),
+          last?.error ? el('div', { className: 'error small', title: last.error }, last.error) : ''),
         cell(j.paused ? el('span', { className: 'dim' }, 'paused') : j.nextRun ? ahead(j.nextRun) : el('span', { className: 'dim nowrap' }, j.kind === 'pump' ? `within ${span(j.periodSeconds)}` : '–')),
         number(millis(last?.durationMs), el('div', { className: 'dim small nowrap' }, `p50 ${millis(j.p50Ms)} · p95 ${millis(j.p95Ms)}`)),
         cell(spark(j.recent)), number(count(j.runs), el('div', { className: 'small nowrap' }, j.failures ? pill(`${count(j.failures)} failed`, last?.outcome === 'failed' ? 'bad' : 'warn') : el('span', { className: 'dim' }, 'none failed'))),
@@ -274,7 +275,7 @@ function meter(share, tone) {
   return svg('svg', { class: 'meter', viewBox: '0 0 100 8', preserveAspectRatio: 'none', 'aria-hidden': 'true' }, svg('rect', { x: 0, y: 0, width: Math.max(1, share * 100), height: 8, class: tone }));
 }
 
-const loading = () => state.problem ? empty('No figures', 'The reason stands above.') : el('div', { className: 'empty' }, 'Asking the control plane …');
+const loading = () => state.problem ? el('div', { className: 'empty' }, el('strong', {}, 'No figures'), 'The reason stands above.') : el('div', { className: 'empty' }, 'Asking the control plane …');
 const listed = (view) => state.listOf === view ? state.list : null;
 
 function historyOf(job) {
@@ -425,7 +426,7 @@ function tiles() {
     set('processing', count(processing), `${count(q.executing)} executing, ${count(q.verifying)} verifying`);
     set('succeeded', count(q.lastDay.succeeded), `24 h · ${count(q.lastHour.succeeded)} in the last hour`);
     set('failed', count(q.lastDay.failed), `24 h · ${count(q.lastHour.failed)} in the last hour`);
-    set('retrying', count(q.retrying), `${count(q.lastHour.retries)} retries in the last hour`);
+    set('retrying', count(q.retrying), `${count(q.lastHour.retries)} failed attempts in the last hour`);
     badge('processing', processing ? count(processing) : '');
     badge('succeeded', '');
     badge('failed', q.lastHour.failed ? count(q.lastHour.failed) : '', 'bad');

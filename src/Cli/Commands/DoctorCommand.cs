@@ -37,6 +37,7 @@ internal static partial class DoctorCommand
             findings.Add(await SandboxAsync(invocation.Cancel));
             findings.Add(await WasmAsync(invocation.Cancel));
             findings.Add(Machine());
+            findings.AddRange(await AgentCheck.RunAsync(host, invocation.Cancel));
             findings.AddRange(await ServerCheck.RunAsync(invocation, named: invocation.IsGiven(globals.Server) || host.Variable("FOG_SERVER") is not null));
             Print(invocation.Terminal, findings);
             return findings.Exists(f => f.State == Finding.Broken) ? ExitCodes.Error : ExitCodes.Ok;
@@ -123,7 +124,7 @@ internal static partial class DoctorCommand
         return works
             ? Finding.Ok("Sandbox", $"{detail} makes sandboxes")
             : Finding.Warn("Sandbox", detail + "; this machine will not offer 'sandbox', so it runs no commands of others",
-                "apt-get install bubblewrap; where user namespaces are switched off: sysctl kernel.unprivileged_userns_clone=1");
+                "apt-get install bubblewrap; where user namespaces are switched off: sysctl kernel.unprivileged_userns_clone=1, on Ubuntu sysctl kernel.apparmor_restrict_unprivileged_userns=0");
     }
 
     private static async Task<Finding> WasmAsync(CancellationToken cancel)

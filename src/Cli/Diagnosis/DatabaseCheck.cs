@@ -1,11 +1,12 @@
 using System.Net.Sockets;
 using FogCompute.Cli.Output;
 using FogCompute.Infrastructure.Persistence;
+using FogCompute.Infrastructure.Persistence.Migrations;
 using Npgsql;
 
 namespace FogCompute.Cli.Diagnosis;
 
-/// <summary>Logs in to the database of DATABASE_URL as the control plane would, and says what stands in the way.</summary>
+/// <summary>Logs in to the database of DATABASE_URL as the control plane would, and says what stands in the way; then whether its schema fits this build.</summary>
 internal static class DatabaseCheck
 {
     private const string Check = "Database";
@@ -28,21 +29,47 @@ internal static class DatabaseCheck
         {
             await using var connection = new NpgsqlConnection(address.ConnectionString);
             await connection.OpenAsync(cancel);
-            await using var command = new NpgsqlCommand("SELECT clock_timestamp(), pg_is_in_recovery()", connection);
-            await using var reader = await command.ExecuteReaderAsync(cancel);
-            await reader.ReadAsync(cancel);
-            var (clock, standby, version) = (reader.GetFieldValue<DateTimeOffset>(0), reader.GetBoolean(1), connection.PostgreSqlVersion);
+            DateTimeOffset clock, asked;
+            bool standby, mayCreate;
+            await using (var command = new NpgsqlCommand("SELECT clock_timestamp(), pg_is_in_recovery(), has_database_privilege(current_database(), 'CREATE')", connection))
+            {
+                asked = time.GetUtcNow();
+                await using var reader = await command.ExecuteReaderAsync(cancel);
+                await reader.ReadAsync(cancel);
+                (clock, standby, mayCreate) = (reader.GetFieldValue<DateTimeOffset>(0), reader.GetBoolean(1), reader.GetBoolean(2));
+            }
+            var version = connection.PostgreSqlVersion;
             return
             [
                 version.Major < OldestVersion ? Finding.Fail(Check, $"{where} is PostgreSQL {version}, too old", $"Move to PostgreSQL {OldestVersion} or newer.")
                     : standby ? Finding.Fail(Check, $"{where} is a read-only standby", "Name the primary in DATABASE_URL.")
                     : Finding.Ok(Check, $"{where} takes the login, PostgreSQL {version}"),
-                ClockCheck.Compare("Database clock", $"the clock of {where}", clock, time.GetUtcNow()),
+                ClockCheck.Compare("Database clock", $"the clock of {where}", clock, asked),
+                await SchemaAsync(connection, mayCreate, address, cancel),
             ];
         }
         catch (Exception failure) when (failure is NpgsqlException or SocketException or TimeoutException or IOException or ArgumentException)
         {
             return [Explain(failure, where, address)];
+        }
+    }
+
+    private static async Task<Finding> SchemaAsync(NpgsqlConnection connection, bool mayCreate, NpgsqlConnectionStringBuilder address, CancellationToken cancel)
+    {
+        const string check = "Schema";
+        try
+        {
+            var pending = await MigrationHistory.PendingAsync(connection, cancel);
+            var newest = MigrationHistory.Embedded[^1].Name;
+            return pending.Count == 0 ? Finding.Ok(check, $"is that of this build ({newest})")
+                : pending.Count < MigrationHistory.Embedded.Count ? Finding.Warn(check, $"is older than this build: {Humane.Plural(pending.Count, "migration")} to {newest} not applied yet",
+                    "The next start of the control plane applies them; make a backup before (deploy/backup). One of an older build that runs now goes on, but does not start again.")
+                : mayCreate ? Finding.Ok(check, "not there yet; the first start of the control plane makes it")
+                : Finding.Fail(check, $"not there yet, and '{address.Username}' may not make it", $"GRANT CREATE ON DATABASE \"{connection.Database}\" TO \"{address.Username}\"");
+        }
+        catch (MigrationRefusedException refused)
+        {
+            return Finding.Fail(check, refused.Message, "The control plane refuses to start on it until then.");
         }
     }
 

@@ -11,12 +11,11 @@ internal static class EmbeddedDatabaseCheck
     /// <summary>Null: it was never started here.</summary>
     public static Finding? Run(string home)
     {
-        var record = Path.Combine(home, "postgres", "location");
         try
         {
-            if (!File.Exists(record))
+            if (!File.Exists(Record(home)))
                 return null;
-            var place = File.ReadAllText(record).Trim();
+            var place = File.ReadAllText(Record(home)).Trim();
             if (RunningServer(Path.Combine(place, "data", "postmaster.pid")) is { } process)
                 return Finding.Ok(Check, $"runs as process {process}, in {place}");
             var log = Path.Combine(place, "log", "postgresql.log");
@@ -29,6 +28,21 @@ internal static class EmbeddedDatabaseCheck
             return Finding.Warn(Check, unreadable.Message, "Run fog doctor as the user who runs the control plane.");
         }
     }
+
+    /// <summary>Folder of its files; null: there are none, or it cannot be read (<see cref="Run"/> says so).</summary>
+    public static string? Place(string home)
+    {
+        try
+        {
+            return File.Exists(Record(home)) ? File.ReadAllText(Record(home)).Trim() : null;
+        }
+        catch (Exception unreadable) when (unreadable is UnauthorizedAccessException or IOException)
+        {
+            return null;
+        }
+    }
+
+    private static string Record(string home) => Path.Combine(home, "postgres", "location");
 
     /// <summary>The last FATAL or PANIC of the server itself after it was last up or stopped in order; null: none.</summary>
     internal static string? LastError(IEnumerable<string> log)

@@ -6,17 +6,22 @@ namespace FogCompute.Cli.Diagnosis;
 internal static class HomeCheck
 {
     private const long LowDisk = 2L << 30, NoDisk = 256L << 20;
+
+    /// <summary>Somebody may write between two looks at one disk.</summary>
+    private const long SameDisk = 16L << 20;
     private const int NoSpaceLeft = 28, ReadOnly = 30; // ENOSPC, EROFS
 
     public static IEnumerable<Finding> Run(CliHost host)
     {
         yield return Permissions(host);
-        var artifacts = Path.Combine(host.FogHome, "artifacts");
-        var free = Disk(host, "Disk", host.FogHome);
-        yield return free;
-        // A folder or mount of its own.
-        if (Directory.Exists(artifacts) && Disk(host, "Artifact disk", artifacts) is var other && (other.State != free.State || host.FreeBytes(artifacts) != host.FreeBytes(host.FogHome)))
-            yield return other;
+        var home = Disk(host, "Disk", host.FogHome);
+        yield return home;
+        // Folders or mounts of their own.
+        foreach (var (check, folder) in new[] { ("Artifact disk", Path.Combine(host.FogHome, "artifacts")), ("Database disk", EmbeddedDatabaseCheck.Place(host.FogHome)) })
+        {
+            if (Directory.Exists(folder) && Math.Abs(host.FreeBytes(folder) - host.FreeBytes(host.FogHome)) > SameDisk)
+                yield return Disk(host, check, folder);
+        }
     }
 
     private static Finding Permissions(CliHost host)

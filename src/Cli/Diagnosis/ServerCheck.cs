@@ -48,7 +48,7 @@ internal static class ServerCheck
     private static Finding Unanswered(Uri address, CliException error, bool named)
     {
         var holder = address.IsLoopback ? PortHolder.Find(address.Port) : null;
-        var another = $"Stop it, or take another port: API_PORT={address.Port + 1} fog up, then --server http://127.0.0.1:{address.Port + 1}";
+        var another = $"Stop it, or take another port: fog up --port {address.Port + 1} (API_PORT for a control plane that is started otherwise), then --server http://127.0.0.1:{address.Port + 1}";
         return error.ExitCode switch
         {
             ExitCodes.Unreachable when holder is null => named
@@ -63,7 +63,9 @@ internal static class ServerCheck
 
     private static IEnumerable<Finding> Parts(JsonNode health)
     {
-        foreach (var (name, check) in health.Members("checks"))
+        // Without the database every part that asks it something fails with the same words: one cause, told once.
+        var outage = health.Text("checks", "database", "status") == "unavailable" ? health.Text("checks", "database", "message") : null;
+        foreach (var (name, check) in health.Members("checks").Where(c => c.Key == "database" || outage is null || c.Value.Text("message") != outage))
         {
             var message = $"{name}: {check.Text("message") ?? check.Text("status")}";
             // What an installation does not have is no problem of it.
@@ -128,7 +130,8 @@ internal static class ServerCheck
         }
         catch (CliException error)
         {
-            return Finding.Warn("Access", error.Message, error.Next);
+            // Without a token somebody may only want to look; one that is refused is a mistake.
+            return error.Problem.Text("code") == "identity.invalid_token" ? Finding.Fail("Access", error.Message, error.Next) : Finding.Warn("Access", error.Message, error.Next);
         }
     }
 }

@@ -1,6 +1,7 @@
 using FogCompute.Application.Health;
 using FogCompute.Domain.Common;
 using FogCompute.Infrastructure.Persistence;
+using FogCompute.Infrastructure.RecurringJobs;
 using FogCompute.Infrastructure.Scheduler;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -48,30 +49,41 @@ internal sealed class DatabaseProbe(IServiceScopeFactory scopes, TimeProvider cl
         var ahead = theirs - clock.GetUtcNow();
         return standby ? new HealthReport(HealthStatus.Degraded, "The database answers but is a read-only standby.")
             : ahead.Duration() > ClockTolerance ? new HealthReport(HealthStatus.Degraded, $"Its clock is {ahead.Duration().TotalSeconds:0} s {(ahead > TimeSpan.Zero ? "ahead of" : "behind")} this control plane's.")
-            : new HealthReport(HealthStatus.Healthy, "Answers and accepts writes.");
+            : new HealthReport(HealthStatus.Healthy, "Answers.");
     }
 }
 
 /// <summary>Recurring jobs: all run, none is paused, none failed the last time.</summary>
-internal sealed class JobsProbe(IServiceScopeFactory scopes) : SqlProbe(scopes)
+internal sealed class JobsProbe(IServiceScopeFactory scopes, IReadOnlyList<RecurringJob> jobs, TimeProvider clock) : SqlProbe(scopes)
 {
+    /// <summary>Beyond its period a job that neither runs nor has run is stuck: a schedule of a process that died is taken over in seconds.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+
     public override string Name => "jobs";
 
     protected override async Task<HealthReport> CheckAsync(FogDbContext db, CancellationToken cancel)
     {
+        var now = clock.GetUtcNow();
+        // Late is what should have run in the time of a control plane that is still there.
         var rows = await db.QuerySqlAsync(
-            "SELECT name, last_finished_at IS NOT NULL, last_error IS NOT NULL, paused_at FROM platform.recurring_jobs ORDER BY name",
-            r => (Name: r.GetString(0), Finished: r.GetBoolean(1), Failed: r.GetBoolean(2), Paused: r.IsDBNull(3) ? (DateTimeOffset?)null : r.GetFieldValue<DateTimeOffset>(3)), cancel);
-        var failing = rows.Where(r => r.Failed).Select(r => r.Name).ToList();
-        var paused = rows.Where(r => r.Paused is not null).Select(r => $"{r.Name} (since {r.Paused:yyyy-MM-dd HH:mm} UTC)").ToList();
-        return rows switch
+            """
+            SELECT n.name, j.last_finished_at IS NOT NULL, j.last_error IS NOT NULL, j.paused_at,
+                coalesce(j.last_finished_at, '-infinity') < n.due AND EXISTS (SELECT FROM platform.servers s WHERE s.last_seen_at > $3 AND s.started_at < n.due)
+                    AND NOT EXISTS (SELECT FROM platform.servers s WHERE s.last_seen_at > $3 AND n.name = ANY (s.running))
+            FROM unnest($1, $2) AS n(name, due) LEFT JOIN platform.recurring_jobs j ON j.name = n.name ORDER BY n.name COLLATE "C"
+            """,
+            r => (Name: r.GetString(0), Finished: r.GetBoolean(1), Failed: r.GetBoolean(2), Paused: r.IsDBNull(3) ? (DateTimeOffset?)null : r.GetFieldValue<DateTimeOffset>(3), Late: r.GetBoolean(4)), cancel,
+            jobs.Select(job => job.Name).ToArray(), jobs.Select(job => now - job.Period - Patience).ToArray(), now - JobOffice.Alive);
+        string? Named(string what, IEnumerable<string> names) => string.Join(", ", names) is { Length: > 0 } list ? $"{what}: {list}." : null;
+        var troubles = new[]
         {
-            _ when paused.Count > 0 => new HealthReport(HealthStatus.Degraded,
-                $"PAUSED by an operator: {string.Join(", ", paused)}.{(failing.Count > 0 ? $" Failed the last time: {string.Join(", ", failing)}." : "")}"),
-            _ when failing.Count > 0 => new HealthReport(HealthStatus.Degraded, $"Failed the last time: {string.Join(", ", failing)}."),
-            _ when !rows.Any(r => r.Finished) => new HealthReport(HealthStatus.Unknown, "No recurring job has finished yet."),
-            _ => new HealthReport(HealthStatus.Healthy, $"{rows.Count} recurring jobs run without errors."),
-        };
+            Named("PAUSED by an operator", rows.Where(r => r.Paused is not null).Select(r => $"{r.Name} (since {r.Paused:yyyy-MM-dd HH:mm} UTC)")),
+            Named("Failed the last time", rows.Where(r => r.Failed).Select(r => r.Name)),
+            Named("Should have run and has not", rows.Where(r => r is { Late: true, Paused: null }).Select(r => r.Name)),
+        }.OfType<string>().ToList();
+        return troubles.Count > 0 ? new HealthReport(HealthStatus.Degraded, string.Join(" ", troubles))
+            : !rows.Any(r => r.Finished) ? new HealthReport(HealthStatus.Unknown, "No recurring job has finished yet.")
+            : new HealthReport(HealthStatus.Healthy, $"{rows.Count} recurring jobs run without errors.");
     }
 }
 

@@ -111,6 +111,9 @@ public sealed class DatabaseHost : IAsyncDisposable
             // Passwords stay in memory: dedicated connections are made from this string.
             PersistSecurityInfo = true,
         };
+        // Kerberos only for those who ask for it: trying costs every new connection a failure, and a line on stderr, where its library is missing, as in small images.
+        if (builder.GssEncryptionMode == GssEncryptionMode.Prefer)
+            builder.GssEncryptionMode = GssEncryptionMode.Disable;
         if (string.IsNullOrEmpty(builder.ApplicationName))
             builder.ApplicationName = "fogcompute";
         builder.Options = $"{builder.Options} -c statement_timeout={StatementTimeoutSeconds}s -c idle_in_transaction_session_timeout=60s -c TimeZone=UTC".Trim();

@@ -64,7 +64,7 @@ internal sealed class UnitOfWork(FogDbContext db) : IUnitOfWork
 public static class DatabaseFailures
 {
     public static readonly FogError DatabaseDown = new("common.database_unavailable", ErrorKind.Unavailable,
-        "The database does not answer just now. Nothing was changed; try again in a moment.");
+        "The database does not answer, or has no room, just now. Nothing was changed; try again in a moment.");
 
     public static readonly FogError OutcomeUnknown = new("common.outcome_unknown", ErrorKind.Unavailable,
         "The database was lost while it was saving, so this may or may not have happened. Look before repeating it, or repeat it under the same Idempotency-Key.");
@@ -78,8 +78,9 @@ public static class DatabaseFailures
         {
             switch (cause)
             {
+                // 53: out of disk, memory or connections.
                 case PostgresException pg when pg.SqlState.StartsWith("57P0", StringComparison.Ordinal) || pg.SqlState.StartsWith("08", StringComparison.Ordinal)
-                    || pg.SqlState is PostgresErrorCodes.TooManyConnections:
+                    || pg.SqlState.StartsWith("53", StringComparison.Ordinal):
                 case NpgsqlException { InnerException: SocketException or IOException or TimeoutException }:
                 case SocketException:
                     return true;

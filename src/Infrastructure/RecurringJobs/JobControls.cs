@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using FogCompute.Application.Operations;
 using FogCompute.Application.Common.Messaging;
 using FogCompute.Infrastructure.Persistence;
@@ -15,6 +16,9 @@ internal sealed partial class JobControls(IReadOnlyList<RecurringJob> jobs, JobL
 {
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(1);
 
+    /// <summary>What was handed over and waits after this long is handed over again: whoever took it may have lost the database before it could say so.</summary>
+    private static readonly TimeSpan HandAgain = TimeSpan.FromSeconds(5);
+
     private readonly Dictionary<string, Desk> _desks = jobs.ToDictionary(job => job.Name, job => new Desk(job), StringComparer.Ordinal);
     private readonly TaskCompletionSource _known = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -26,7 +30,7 @@ internal sealed partial class JobControls(IReadOnlyList<RecurringJob> jobs, JobL
     /// <param name="startSchedule">Starts a schedule's run that was asked for, false: not yet; being asked twice for one id must do no harm.</param>
     public async Task RunAsync(Func<RecurringJob, Guid, Task<bool>> startSchedule, CancellationToken stop)
     {
-        var handed = new HashSet<Guid>();
+        var handed = new Dictionary<Guid, long>();
         while (!stop.IsCancellationRequested)
         {
             // Before looking.
@@ -35,12 +39,13 @@ internal sealed partial class JobControls(IReadOnlyList<RecurringJob> jobs, JobL
             {
                 var asked = await LookAsync(stop);
                 _known.TrySetResult();
-                handed.IntersectWith(asked.Select(a => a.Id));
-                foreach (var (id, name) in asked.Where(a => !handed.Contains(a.Id) && _desks.ContainsKey(a.Job)))
+                foreach (var over in handed.Keys.Except(asked.Select(a => a.Id)).ToList())
+                    handed.Remove(over);
+                foreach (var (id, name) in asked.Where(a => _desks.ContainsKey(a.Job) && !(handed.TryGetValue(a.Id, out var at) && Stopwatch.GetElapsedTime(at) < HandAgain)))
                 {
                     var desk = _desks[name];
                     if (desk.Job.Kind == RecurringKind.Schedule ? await startSchedule(desk.Job, id) : leadership.Leads(desk.Job))
-                        handed.Add(id);
+                        handed[id] = Stopwatch.GetTimestamp();
                     else
                         continue;
                     if (desk.Job.Kind == RecurringKind.Pump)
@@ -129,9 +134,11 @@ internal sealed partial class JobControls(IReadOnlyList<RecurringJob> jobs, JobL
 
         public bool TryTake(out Guid id) => _asked.TryDequeue(out id);
 
+        /// <summary>Being asked again for a run that waits here already does nothing.</summary>
         public void Ask(Guid id)
         {
-            _asked.Enqueue(id);
+            if (!_asked.Contains(id))
+                _asked.Enqueue(id);
             Wake();
         }
 

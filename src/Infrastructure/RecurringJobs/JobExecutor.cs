@@ -61,6 +61,15 @@ internal sealed partial class JobExecutor(IServiceScopeFactory scopes, RunHistor
             Outage(log, failure);
     }
 
+    /// <summary>Says that a run could not be begun, because the database did not tell whether it may.</summary>
+    public void ReportUnclaimed(Exception failure, RecurringJob job)
+    {
+        if (IsOutage(failure))
+            ReportOutage(failure);
+        else
+            NotClaimed(log, failure, job.Name);
+    }
+
     public static bool IsOutage(Exception failure) =>
         failure is FogException { Error: var error } && (error == DatabaseFailures.DatabaseDown || error == DatabaseFailures.OutcomeUnknown) || DatabaseFailures.IsOutage(failure);
 
@@ -73,6 +82,9 @@ internal sealed partial class JobExecutor(IServiceScopeFactory scopes, RunHistor
 
     [LoggerMessage(43, LogLevel.Warning, "recurring_jobs_outage The database is away; recurring jobs try again until it is back")]
     private static partial void Outage(ILogger logger, Exception failure);
+
+    [LoggerMessage(49, LogLevel.Error, "recurring_run_not_taken {job} It runs at its next time; if it was asked for, it is tried again within seconds")]
+    private static partial void NotClaimed(ILogger logger, Exception failure, string job);
 
     [LoggerMessage(44, LogLevel.Information, "recurring_jobs_outage_over")]
     private static partial void OutageOver(ILogger logger);

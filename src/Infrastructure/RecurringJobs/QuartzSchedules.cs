@@ -134,6 +134,12 @@ internal sealed partial class QuartzSchedules(
     private async Task WriteAsync(IScheduler scheduler, NpgsqlDataSource connections, CancellationToken cancel)
     {
         var stored = (await scheduler.GetTriggers([.. _rows.Keys.Select(name => new TriggerKey(name, Group))], cancel)).ToDictionary(trigger => trigger.Key.Name, StringComparer.Ordinal);
+        // What Quartz gave up on (a build that did not know the job's type) begins anew.
+        foreach (var name in stored.Keys.ToList())
+        {
+            if (await scheduler.GetTriggerState(new TriggerKey(name, Group), cancel) == TriggerState.Error)
+                stored.Remove(name);
+        }
         var changed = _rows.Values.Where(row => stored.GetValueOrDefault(row.Name) is not ISimpleTrigger { MeasureIntervalFromCompletion: true } same || same.RepeatInterval != row.Period).ToDictionary(
             row => JobBuilder.Create<Row>().WithIdentity(row.Name, Group).WithDescription(row.Why).StoreDurably().RequestRecovery().DisallowConcurrentExecution().Build(),
             row => (IReadOnlyCollection<ITrigger>)
@@ -176,9 +182,10 @@ internal sealed partial class QuartzSchedules(
         {
             // Stopping; the next period runs it elsewhere.
         }
-        catch (Exception failure) when (JobExecutor.IsOutage(failure))
+        catch (Exception failure)
         {
-            executor.ReportOutage(failure);
+            // Neither run nor lost: the next period comes, and what was asked for is handed over again.
+            executor.ReportUnclaimed(failure, row);
         }
     }
 

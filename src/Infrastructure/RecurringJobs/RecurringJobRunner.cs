@@ -175,10 +175,10 @@ internal sealed class RecurringJobRunner(
             if (!await controls.ClaimAsync(id, server, time.GetUtcNow(), again: false, cancel))
                 return null;
         }
-        catch (Exception failure) when (JobExecutor.IsOutage(failure))
+        catch (Exception failure) when (!cancel.IsCancellationRequested)
         {
-            // The row still waits and is seen again.
-            executor.ReportOutage(failure);
+            // The row still waits and is handed over again; whatever it was, the loop goes on.
+            executor.ReportUnclaimed(failure, job);
             return null;
         }
         return await executor.RunAsync(job, RunTrigger.Manual, id, cancel);

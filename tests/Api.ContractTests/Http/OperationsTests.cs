@@ -209,6 +209,29 @@ public sealed partial class OperationsTests
         }
     }
 
+    [TestCase("/ops/jobs")]
+    [TestCase("/ops/ops.js")]
+    [TestCase("/livez")]
+    [TestCase("/health")]
+    [TestCase("/metrics")]
+    [TestCase("/openapi.json")]
+    public async Task HEAD_answers_what_GET_does_without_the_body(string path)
+    {
+        using var head = await _server.Client.SendAsync(new HttpRequestMessage(HttpMethod.Head, path));
+        using var get = await _server.Client.GetAsync(path);
+        Assert.That(head.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(head.Content.Headers.ContentType, Is.EqualTo(get.Content.Headers.ContentType));
+        Assert.That(head.Headers.ETag, Is.EqualTo(get.Headers.ETag));
+        Assert.That(await head.Content.ReadAsByteArrayAsync(), Is.Empty);
+    }
+
+    [Test]
+    public async Task HEAD_of_an_operation_is_still_refused()
+    {
+        using var head = await _server.Client.SendAsync(new HttpRequestMessage(HttpMethod.Head, "/api/scheduler/stats"));
+        Assert.That(head.StatusCode, Is.EqualTo(HttpStatusCode.MethodNotAllowed));
+    }
+
     [Test]
     public async Task Everything_that_the_page_asks_for_is_in_the_document()
     {

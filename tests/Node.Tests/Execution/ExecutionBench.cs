@@ -1,6 +1,7 @@
 using System.Text;
 using FogCompute.Node.Execution;
 using FogCompute.Node.Execution.Outputs;
+using FogCompute.Node.Execution.Sandbox;
 using FogCompute.Protocol;
 
 namespace FogCompute.Node.Tests.Execution;
@@ -116,10 +117,11 @@ internal sealed class ExecutionBench : IAsyncDisposable
         return found;
     }
 
-    public static IReadOnlyList<string> ControlGroupsOfThisProcess() =>
+    /// <summary>Folders of this executor's control groups, in each hierarchy.</summary>
+    public IReadOnlyList<string> ControlGroupFolders() =>
         [.. File.ReadLines("/proc/self/mountinfo").Select(line => line.Split(' '))
             .Where(fields => fields.Contains("cgroup") || fields.Contains("cgroup2")).Select(fields => fields[4])
-            .SelectMany(mount => Directory.EnumerateDirectories(mount, $"fog-*-{Environment.ProcessId}-*", new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = 4, IgnoreInaccessible = true }))];
+            .SelectMany(mount => Directory.EnumerateDirectories(mount, ControlGroups.OwnedBy(Path.Combine(_root, "state")) + "*", new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = 4, IgnoreInaccessible = true }))];
 
     public async ValueTask DisposeAsync()
     {

@@ -33,7 +33,34 @@ public sealed class SandboxTests(bool controlGroups)
     {
         await _bench.DisposeAsync();
         Assert.That(ExecutionBench.ProcessesNaming(_bench.Root), Is.Empty, "processes left behind");
-        Assert.That(ExecutionBench.ControlGroupsOfThisProcess(), Is.Empty, "control groups left behind");
+        Assert.That(_bench.ControlGroupFolders(), Is.Empty, "control groups left behind");
+    }
+
+    [Test]
+    public async Task Removes_empty_control_groups_of_agents_that_were_killed_and_no_others()
+    {
+        if (_bench.ControlGroupFolders() is not [var folder, ..])
+        {
+            Assert.That(_kernelKeepsLimits, Is.False);
+            return;
+        }
+        // No process has a number as high; 1 always runs.
+        var (dead, living) = ($"{Path.GetDirectoryName(folder)}/fog-00000000-{int.MaxValue}-1", $"{Path.GetDirectoryName(folder)}/fog-00000000-1-1");
+        foreach (var left in (ReadOnlySpan<string>)[dead, living])
+            Directory.CreateDirectory(left);
+        try
+        {
+            // A start removes some, and others may have left more.
+            for (var starts = 0; Directory.Exists(dead) && starts < 50; starts++)
+                await (await ExecutionBench.OpenAsync()).DisposeAsync();
+            Assert.That((Directory.Exists(dead), Directory.Exists(living)), Is.EqualTo((false, true)));
+        }
+        finally
+        {
+            foreach (var left in (ReadOnlySpan<string>)[dead, living])
+                if (Directory.Exists(left))
+                    Directory.Delete(left);
+        }
     }
 
     [Test]

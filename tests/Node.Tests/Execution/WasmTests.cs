@@ -26,7 +26,7 @@ public sealed class WasmTests(bool controlGroups)
         await _bench.DisposeAsync();
         Assert.That(ExecutionBench.ProcessesNaming(_bench.Root), Is.Empty, "processes left behind");
         Assert.That(ExecutionBench.ProcessesNaming("wasi-runner.mjs"), Is.Empty, "runners left behind");
-        Assert.That(ExecutionBench.ControlGroupsOfThisProcess(), Is.Empty, "control groups left behind");
+        Assert.That(_bench.ControlGroupFolders(), Is.Empty, "control groups left behind");
     }
 
     [Test]

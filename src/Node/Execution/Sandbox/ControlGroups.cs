@@ -93,10 +93,10 @@ internal abstract class ControlGroup
         return 0;
     }
 
-    protected static IEnumerable<int> ProcessesIn(string folder) =>
+    internal static IEnumerable<int> ProcessesIn(string folder) =>
         File.ReadLines(Path.Combine(folder, "cgroup.procs")).Select(line => int.Parse(line, CultureInfo.InvariantCulture));
 
-    protected static bool TryRemove(string folder)
+    internal static bool TryRemove(string folder)
     {
         try
         {
@@ -125,6 +125,9 @@ internal abstract class ControlGroups : IDisposable
     private readonly ConcurrentBag<ControlGroup> _stuck = [];
     private int _count;
 
+    /// <summary>Groups of others that one start removes from a hierarchy; the kernel takes up to ten milliseconds for each.</summary>
+    private const int MostOfOthers = 50;
+
     protected string Prefix { get; private init; } = "";
 
     /// <summary>Version 1 groups are used again (making and removing one costs milliseconds of kernel grace periods); version 2 cannot reset its peak.</summary>
@@ -135,10 +138,12 @@ internal abstract class ControlGroups : IDisposable
     /// <summary>Folders in which our groups lie.</summary>
     protected abstract IReadOnlyList<string> Parents { get; }
 
+    /// <summary>What names of groups begin with that belong to agents of this state folder; then come the agent's process and a number.</summary>
+    public static string OwnedBy(string stateFolder) => $"fog-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Path.GetFullPath(stateFolder))))[..8]}-";
+
     public static ControlGroups? TryOpen(string stateFolder, out string? whyNot)
     {
-        var owner = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Path.GetFullPath(stateFolder))))[..8];
-        var prefix = $"fog-{owner}-{Environment.ProcessId}-";
+        var prefix = $"{OwnedBy(stateFolder)}{Environment.ProcessId}-";
         var mounts = ReadMounts();
         try
         {
@@ -150,7 +155,7 @@ internal abstract class ControlGroups : IDisposable
                 whyNot = "no writable control group hierarchy with memory and pids";
                 return null;
             }
-            groups.Sweep($"fog-{owner}-");
+            groups.Sweep(OwnedBy(stateFolder));
             var trial = groups.Rent();
             trial.Limit(64 << 20, 8);
             _ = trial.Usage();
@@ -211,27 +216,37 @@ internal abstract class ControlGroups : IDisposable
     {
     }
 
-    /// <summary>Ends and removes what an earlier agent of the same state folder left: its process id is in the name and no longer runs an agent.</summary>
+    /// <summary>
+    /// Removes what agents left that were killed: the process id in the name is of none that runs. Of an earlier agent of the same state folder what still runs is ended, too;
+    /// of others only empty groups go (their state folder may be gone, and nobody else would remove them).
+    /// </summary>
     private void Sweep(string mine)
     {
         foreach (var parent in Parents)
-            foreach (var folder in Directory.EnumerateDirectories(parent, mine + "*"))
-            {
-                var owner = Path.GetFileName(folder)[mine.Length..].Split('-')[0];
-                if (!int.TryParse(owner, CultureInfo.InvariantCulture, out var process) || process == Environment.ProcessId || Directory.Exists($"/proc/{process}"))
-                    continue;
-                foreach (var line in File.ReadLines(Path.Combine(folder, "cgroup.procs")))
-                    Native.Kill(int.Parse(line, CultureInfo.InvariantCulture));
-                try
-                {
-                    Directory.Delete(folder);
-                }
-                catch (IOException)
-                {
-                    // Its last process is still dying; the next start finds it again.
-                    continue;
-                }
-            }
+        {
+            var left = Directory.EnumerateDirectories(parent, "fog-*-*-*").Where(IsAbandoned).ToLookup(folder => Path.GetFileName(folder).StartsWith(mine, StringComparison.Ordinal));
+            foreach (var process in left[true].SelectMany(ProcessesIn))
+                Native.Kill(process);
+            // Where a process is still dying (or, in another's group, alive) it stays for a later start.
+            foreach (var folder in left[true].Concat(left[false].Take(MostOfOthers)))
+                ControlGroup.TryRemove(folder);
+        }
+    }
+
+    private static bool IsAbandoned(string folder) =>
+        int.TryParse(Path.GetFileName(folder).Split('-')[2], NumberStyles.None, CultureInfo.InvariantCulture, out var owner) && !Directory.Exists($"/proc/{owner}");
+
+    private static IReadOnlyList<int> ProcessesIn(string folder)
+    {
+        try
+        {
+            return [.. ControlGroup.ProcessesIn(folder)];
+        }
+        catch (DirectoryNotFoundException)
+        {
+            // Another agent that starts has removed it.
+            return [];
+        }
     }
 
     private sealed record Mount(string Type, string Root, string Point, string[] Controllers);

@@ -1,6 +1,8 @@
 using FogCompute.Application.Common.Messaging;
 using FogCompute.Application.Common.Security;
+using FogCompute.Application.Health;
 using FogCompute.Application.Operations;
+using FogCompute.Infrastructure.Health;
 using FogCompute.Infrastructure.RecurringJobs;
 using FogCompute.Testing;
 using Microsoft.Extensions.DependencyInjection;
@@ -94,6 +96,60 @@ public sealed class SchedulesTests
         await Task.WhenAll(leader.StopAsync(), other.StopAsync());
         Assert.That(async () => await AskAsync(other, "unknown"), Throws.Exception);
     }
+
+    /// <summary>Whatever the database says when somebody wants to take the run.</summary>
+    [Test]
+    public async Task A_run_that_could_not_be_taken_is_tried_again_and_its_job_goes_on()
+    {
+        var work = new TestWork();
+        using var host = await StartAsync(work, Schedule("s", TimeSpan.FromSeconds(1)), Pump("p", TimeSpan.FromMilliseconds(20)));
+        await Eventually.TrueAsync(() => work.RunsOf("s") > 0 && work.RunsOf("p") > 2, "running");
+        await ExecuteAsync(
+            """
+            CREATE SEQUENCE platform.tries;
+            CREATE FUNCTION platform.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM nextval('platform.tries'); RAISE EXCEPTION 'not now'; END $$;
+            CREATE TRIGGER refuse BEFORE UPDATE ON platform.recurring_runs FOR EACH ROW WHEN (old.outcome = 'queued') EXECUTE FUNCTION platform.refuse()
+            """);
+        var runs = new[] { await AskAsync(host, "s"), await AskAsync(host, "p") };
+        await Eventually.TrueAsync(async () => await ScalarAsync("SELECT last_value FROM platform.tries") >= 2, "both were tried for");
+        await ExecuteAsync("DROP TRIGGER refuse ON platform.recurring_runs");
+        await Eventually.TrueAsync(async () => await ScalarAsync("SELECT count(*) FROM platform.recurring_runs WHERE trigger = 'manual' AND outcome = 'succeeded' AND id = ANY ($1)", runs) == 2, "both ran", seconds: 40);
+        var (s, p) = (work.RunsOf("s"), work.RunsOf("p"));
+        await Eventually.TrueAsync(() => work.RunsOf("s") > s && work.RunsOf("p") > p, "both run by themselves as before");
+        await host.StopAsync();
+    }
+
+    [Test]
+    public async Task A_schedule_that_Quartz_gave_up_begins_anew_and_health_names_it_meanwhile()
+    {
+        var work = new TestWork();
+        var job = Schedule("s", TimeSpan.FromSeconds(1));
+        using (var host = await _database.StartHostAsync(services => { work.Register(services); services.AddHealth(); }, jobs: [job]))
+        {
+            await Eventually.TrueAsync(() => work.RunsOf("s") > 0, "running");
+            await Eventually.TrueAsync(async () => await ScalarAsync("SELECT count(*) FROM platform.servers") == 1 && await ScalarAsync("SELECT runs FROM platform.recurring_jobs") > 0, "written");
+            Assert.That((await JobsHealthAsync(host)).Status, Is.EqualTo(HealthStatus.Healthy));
+            await Eventually.TrueAsync(async () =>
+            {
+                await ExecuteAsync("UPDATE quartz.qrtz_triggers SET trigger_state = 'ERROR' WHERE trigger_state = 'WAITING'");
+                return await ScalarAsync("SELECT count(*) FROM quartz.qrtz_triggers WHERE trigger_state = 'ERROR'") == 1;
+            }, "given up");
+            // As it looks some minutes later.
+            await Eventually.TrueAsync(async () =>
+            {
+                await ExecuteAsync("UPDATE platform.recurring_jobs SET last_finished_at = now() - interval '10 minutes'; UPDATE platform.servers SET started_at = now() - interval '1 hour'");
+                var health = await JobsHealthAsync(host);
+                return health.Status == HealthStatus.Degraded && health.Message == "Should have run and has not: s.";
+            }, "health names it");
+            await host.StopAsync();
+        }
+        var before = work.RunsOf("s");
+        using var again = await StartAsync(work, job);
+        await Eventually.TrueAsync(() => work.RunsOf("s") > before, "running again");
+        await again.StopAsync();
+    }
+
+    private static Task<HealthReport> JobsHealthAsync(IHost host) => host.Services.GetServices<IHealthProbe>().Single(p => p.Name == "jobs").CheckAsync(default);
 
     [Test]
     public async Task What_was_missed_runs_once_at_once_and_what_is_not_due_waits()
