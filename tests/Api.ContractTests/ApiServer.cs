@@ -64,7 +64,7 @@ public sealed class ApiServer : IAsyncDisposable
         routes?.Invoke(app);
         await app.StartAsync();
         var server = new ApiServer(app, database, home) { Attempts = attempts };
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(120));
         while (!(await server.Client.GetAsync("/readyz", patience.Token)).IsSuccessStatusCode)
             await Task.Delay(20, patience.Token);
         return server;

@@ -21,7 +21,7 @@ internal sealed class ProcessTests
     {
         using var child = Start("trap 'echo bye; exit 0' TERM; echo hello; while :; do sleep 0.05; done");
         await UntilAsync(() => child.LogTail(5).Contains("hello"));
-        Assert.That(await child.StopAsync(TimeSpan.FromSeconds(10)), Is.True);
+        Assert.That(await child.StopAsync(TimeSpan.FromSeconds(60)), Is.True);
         Assert.That(child.ExitCode, Is.Zero);
         Assert.That(child.LogTail(5), Is.EqualTo(new[] { "hello", "bye" }));
     }
@@ -74,7 +74,7 @@ internal sealed class ProcessTests
         var over = watch.WaitForExitAsync(TestContext.CurrentContext.CancellationToken);
         parent.Kill();
         await parent.WaitForExitAsync();
-        await over.WaitAsync(TimeSpan.FromSeconds(10));
+        await over.WaitAsync(TimeSpan.FromSeconds(60));
         Assert.That(watch.IsAlive, Is.False);
     }
 
@@ -90,7 +90,7 @@ internal sealed class ProcessTests
         {
             var zombie = int.Parse((await holder.StandardOutput.ReadLineAsync())!);
             var watch = new ParentWatch(zombie, TimeProvider.System);
-            await watch.WaitForExitAsync(TestContext.CurrentContext.CancellationToken).WaitAsync(TimeSpan.FromSeconds(10));
+            await watch.WaitForExitAsync(TestContext.CurrentContext.CancellationToken).WaitAsync(TimeSpan.FromSeconds(60));
             Assert.That(Directory.Exists($"/proc/{zombie}"), Is.True, "it should still be there as a zombie");
         }
         finally
@@ -106,7 +106,7 @@ internal sealed class ProcessTests
 
     private static async Task UntilAsync(Func<bool> condition)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         while (!condition())
             await Task.Delay(20, limit.Token);
     }

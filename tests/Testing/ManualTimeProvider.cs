@@ -34,11 +34,11 @@ public sealed class ManualTimeProvider(DateTimeOffset start) : TimeProvider
         }
     }
 
-    /// <summary>Whether something sleeps that is woken this long from now.</summary>
-    public bool IsWaitingFor(TimeSpan time)
+    /// <summary>Whether one of them fires after just that long: the code under test sleeps for it, and has begun to.</summary>
+    public bool IsPendingIn(TimeSpan wait)
     {
         lock (_gate)
-            return _timers.Exists(timer => timer.Due == _now + time);
+            return _timers.Exists(timer => timer.Due == _now + wait);
     }
 
     public void Advance(TimeSpan by)

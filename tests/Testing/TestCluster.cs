@@ -58,9 +58,10 @@ public sealed class TestCluster : IAsyncDisposable
 
     /// <summary>Stops and starts the server; every connection breaks.</summary>
     /// <param name="kill">kill -9 instead of a shutdown.</param>
-    /// <param name="downFor">How long nobody answers; default: no longer than it takes.</param>
-    public Task RestartAsync(bool kill = false, TimeSpan downFor = default) =>
-        (_postgres ?? throw new InvalidOperationException("A shared server is not restarted; use a private cluster.")).RestartAsync(kill, downFor, CancellationToken.None);
+    /// <param name="meanwhile">What is done while nobody answers; default: nothing.</param>
+    public Task RestartAsync(bool kill = false, Func<Task>? meanwhile = null) =>
+        (_postgres ?? throw new InvalidOperationException("A shared server is not restarted; use a private cluster."))
+            .RestartAsync(kill, meanwhile ?? (() => Task.CompletedTask), CancellationToken.None);
 
     /// <summary>For the end of the process, where nothing can be awaited: tells the guardian and waits until it is done.</summary>
     internal void EndNow()

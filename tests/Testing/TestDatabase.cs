@@ -85,9 +85,9 @@ public sealed class TestDatabase : IAsyncDisposable
         }
     }
 
-    /// <summary>Restarts a private server; every connection breaks.</summary>
-    public Task RestartAsync(bool kill = false, TimeSpan downFor = default) =>
-        _ownsCluster ? _cluster.RestartAsync(kill, downFor) : throw new InvalidOperationException("Other fixtures use this server; create the database with CreatePrivateAsync.");
+    /// <summary>Restarts a private server; every connection breaks, and it stays away until <paramref name="meanwhile"/> has ended.</summary>
+    public Task RestartAsync(bool kill = false, Func<Task>? meanwhile = null) =>
+        _ownsCluster ? _cluster.RestartAsync(kill, meanwhile) : throw new InvalidOperationException("Other fixtures use this server; create the database with CreatePrivateAsync.");
 
     /// <summary>
     /// The application's services on this database: every use case and the platform; adapters of modules are added by

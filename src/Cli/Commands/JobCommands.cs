@@ -21,7 +21,7 @@ internal static class JobCommands
         Change(globals, "resume", "Let a paused job go on.", "running"),
     };
 
-    private static Argument<string> Id() => new("id") { Description = "The job's id" };
+    private static Argument<string> Id() => new Argument<string>("id") { Description = "The job's id" }.OfIds("fog job list");
 
     private static FogCommand Submit(GlobalOptions globals)
     {
@@ -276,7 +276,8 @@ internal static class JobCommands
             terminal.Line("Reasons:");
         foreach (var reason in others)
             terminal.Line($"  {reason.Text("code")}{(reason.Text("count") is { } n ? $" ({n})" : "")}: {reason.Text("message")}");
-        if (why.Integer("devices", "total") is { } total)
+        // Whom a job that has ended could have been given to is nobody's question.
+        if (why.Integer("devices", "total") is { } total && why.Text("state") is not ("completed" or "failed" or "cancelled"))
         {
             terminal.Line($"Devices: {why.Text("devices", "eligible")} of {total} could take it this moment");
             foreach (var (code, count) in refused)
@@ -369,6 +370,18 @@ internal static class JobCommands
     {
         if (result.Tokens.Count > 0 && int.TryParse(result.Tokens[0].Value, CultureInfo.InvariantCulture, out var value) && value < 0)
             result.AddError($"{result.Option.Name} must be 0 or more.");
+    }
+
+    /// <summary>Takes ids only: anything else would be an address that the control plane does not have.</summary>
+    /// <param name="listing">The command that shows them.</param>
+    public static Argument<T> OfIds<T>(this Argument<T> argument, string listing)
+    {
+        argument.Validators.Add(result =>
+        {
+            if (result.Tokens is [{ Value: var text }] && !Guid.TryParse(text, out _))
+                result.AddError($"'{text}' is no id. Ids look like 0198c7a2-5d5e-7c1e-9d0a-2f6f3f1f8a10; {listing} shows them.");
+        });
+        return argument;
     }
 
     public static Action<System.CommandLine.Parsing.OptionResult> Between(int low, int high) => result =>

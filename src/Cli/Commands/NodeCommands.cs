@@ -41,7 +41,7 @@ internal static class NodeCommands
         var labels = new Option<string?>("--labels") { Description = "Words jobs can ask for, separated by commas", HelpName = "A,B" };
         var rest = new Argument<string[]>("agent-options") { Description = "Further options of the agent, after --", Arity = ArgumentArity.ZeroOrMore };
         var command = new FogCommand("start", "Lend this machine until Ctrl-C.", "fog node start --policy dedicated --slots 2",
-            "fog node start --server https://pool.example --enrolment-token fogenr_…")
+            "fog node start --server https://pool.example --enrolment-token foge_…")
         {
             name, device, state, enrolment, policy, cpu, slots, labels, rest,
         };

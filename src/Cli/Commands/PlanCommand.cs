@@ -14,7 +14,7 @@ internal static class PlanCommand
 
     public static FogCommand Create(GlobalOptions globals)
     {
-        var pass = new Argument<string?>("pass") { Description = "Id of a placement pass (default: the last one that searched)", Arity = ArgumentArity.ZeroOrOne };
+        var pass = new Argument<string?>("pass") { Description = "Id of a placement pass (default: the last one that searched)", Arity = ArgumentArity.ZeroOrOne }.OfIds("fog plan");
         var svg = new Option<string?>("--svg") { Description = "Write the chart as an SVG picture", HelpName = "FILE" };
         var png = new Option<string?>("--png") { Description = "Write the chart as a PNG picture (needs rsvg-convert or Chromium)", HelpName = "FILE" };
         var command = new FogCommand("plan", "Show how the scheduler weighed finish, cost, energy, risk and balance in a placement pass, and what it chose.",

@@ -155,7 +155,7 @@ public sealed class ArtifactTests
             await stream.WriteAsync(content.AsMemory(0, 250_000));
             await stream.FlushAsync();
             // Wait until the server has it all, then hang up in the middle.
-            for (var i = 0; i < 200 && Offset(await HeadAsync(client, path)) != "250000"; i++)
+            for (var i = 0; i < 3_000 && Offset(await HeadAsync(client, path)) != "250000"; i++)
                 await Task.Delay(20);
         }
         Assert.That(Offset(await HeadAsync(client, path)), Is.EqualTo("250000"));

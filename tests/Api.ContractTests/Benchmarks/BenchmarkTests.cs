@@ -31,7 +31,7 @@ public sealed class BenchmarkTests
     /// <summary>The ended run with its figures.</summary>
     private async Task<JsonNode> EndedAsync(string id, bool summary = true)
     {
-        for (var started = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(30); await Task.Delay(50))
+        for (var started = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(120); await Task.Delay(50))
         {
             var run = (await GetAsync("/api/benchmarks/history"))["benchmarks"]!.AsArray().Single(b => b!["benchmarkId"]!.GetValue<string>() == id)!;
             if (run["status"]!.GetValue<string>() != "running" && (!summary || run["summary"]!.AsArray().Count > 0))

@@ -16,7 +16,7 @@ public sealed class FirstRunTests
     {
         var printed = new StringWriter();
         await using var server = await ApiServer.StartAsync(adjust: services => services.AddSingleton(new FirstRunNotice(TextWriter.Synchronized(printed))));
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(120));
         Match link;
         while (!(link = Regex.Match(printed.ToString(), @"(http://127\.0\.0\.1:\d+)/setup\?token=(fogs_[0-9A-Za-z]{43})\n")).Success)
             await Task.Delay(20, patience.Token);
@@ -107,7 +107,7 @@ public sealed class FirstRunTests
         using var early = await client.PostAsync("/api/auth/register", ApiServer.Json("""{"username":"eve","email":"eve@example.org","password":"an apple in the garden"}"""));
         Assert.That((int)early.StatusCode, Is.EqualTo(503));
         ready.SetResult();
-        await app.WaitForShutdownAsync().WaitAsync(TimeSpan.FromSeconds(30));
+        await app.WaitForShutdownAsync().WaitAsync(TimeSpan.FromSeconds(120));
         Assert.That(app.Services.GetRequiredService<FirstRun>().Refusal, Does.Contain("no admin yet"));
         await database.DisposeAsync();
     }
@@ -152,7 +152,7 @@ public sealed class FirstRunTests
             var (output, error) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
             await process.StandardInput.WriteAsync(input);
             process.StandardInput.Close();
-            await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(60));
+            await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(180));
             return (process.ExitCode, await output, await error);
         }
         finally

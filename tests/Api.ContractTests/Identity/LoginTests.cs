@@ -245,7 +245,7 @@ public sealed class LoginTests
             await hold.ExecuteNonQueryAsync();
         }
         var requests = Enumerable.Range(0, 5).Select(_ => People.RefreshAsync(_server, person.Refresh)).ToList();
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         while (true)
         {
             await using var waiting = _server.Database.DataSource.CreateCommand("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%identity.sessions%'");

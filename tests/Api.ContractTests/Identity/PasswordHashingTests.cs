@@ -55,7 +55,7 @@ public sealed class PasswordHashingTests
         var server = ReceiveAsync(listener);
         var mailer = new Mailer(new MailOptions("unused", "fog@example.org", new SmtpServer("127.0.0.1", ((IPEndPoint)listener.LocalEndpoint).Port, Login: null, Secure: false)));
         await mailer.SendAsync(new Mail("ada@example.org", "Hello", "A line.\n.\nAnother."), default);
-        var said = await server.WaitAsync(TimeSpan.FromSeconds(30));
+        var said = await server.WaitAsync(TimeSpan.FromSeconds(60));
         Assert.That(said, Does.Contain("MAIL FROM:<fog@example.org>").And.Contain("RCPT TO:<ada@example.org>").And.Contain("Subject: Hello").And.Contain("Another."));
     }
 

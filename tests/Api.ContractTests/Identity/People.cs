@@ -70,7 +70,7 @@ internal static class People
         using (var asked = await server.Client.PostAsync("/api/auth/reset-password", ApiServer.Json(JsonSerializer.Serialize(new { email = person.Email }))))
             Assert.That((int)asked.StatusCode, Is.EqualTo(200), await asked.Content.ReadAsStringAsync());
         var folder = Path.Combine(server.Home, "mail");
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         while (true)
         {
             // The link counts once its hash is saved, just after the mail.

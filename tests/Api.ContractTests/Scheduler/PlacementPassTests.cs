@@ -42,7 +42,7 @@ public sealed class PlacementPassTests
         await _pool.SubmitAsync("render", tier: "silver", count: Tasks / 2);
         await _pool.SubmitAsync("train", cores: 2, memory: 2048, count: Tasks / 2, minutes: 30);
         JsonNode? pass = null;
-        for (var look = 0; pass is null && look < 200; look++)
+        for (var look = 0; pass is null && look < 1_200; look++)
         {
             await Task.Delay(50);
             using var answer = await _server.Client.GetAsync("/api/scheduler/passes/latest");

@@ -51,10 +51,10 @@ public sealed class PreemptionTests
 
         public async Task<LeaseMessage> TakeAsync()
         {
-            for (var since = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(since) < TimeSpan.FromSeconds(20);)
+            for (var since = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(since) < TimeSpan.FromSeconds(60);)
                 if ((await PollAsync(2)).Leases is [var lease])
                     return lease;
-            throw new AssertionException($"{id} was given nothing in 20 s.");
+            throw new AssertionException($"{id} was given nothing in 60 s.");
         }
 
         public Task<ProgressResponse> RunsAsync(LeaseMessage lease, string state = "running") => SendAsync<ProgressRequest, ProgressResponse>("progress",
@@ -116,11 +116,11 @@ public sealed class PreemptionTests
         var low = await SubmitAsync(_server, device.Id, priority: 10, checkpoint: checkpoint);
         var lease = await device.TakeAsync();
         await device.RunsAsync(lease);
-        var high = await SubmitAsync(_server, device.Id, priority: 90);
         var since = Stopwatch.GetTimestamp();
-        var answer = await device.PollAsync(20, new HeldLease(lease.AttemptId, lease.Epoch));
+        var high = await SubmitAsync(_server, device.Id, priority: 90);
+        var answer = await device.PollAsync(30, new HeldLease(lease.AttemptId, lease.Epoch));
         Assert.That(answer.Notices, Has.Count.EqualTo(1), "a poll that waits is woken");
-        Assert.That(Stopwatch.GetElapsedTime(since), Is.GreaterThan(TimeSpan.FromSeconds(4.5)).And.LessThan(TimeSpan.FromSeconds(15)));
+        Assert.That(Stopwatch.GetElapsedTime(since), Is.GreaterThan(TimeSpan.FromSeconds(5)).And.LessThan(TimeSpan.FromSeconds(30)));
         return (low, lease, high, answer.Notices.Single());
     }
 
@@ -136,7 +136,7 @@ public sealed class PreemptionTests
         using var device = await Device.EnrolAsync(_server, "notice");
         var (low, lease, high, notice) = await NoticedAsync(device, checkpoint: "state");
         Assert.That((notice.AttemptId, notice.Reason), Is.EqualTo((lease.AttemptId, "preempted")));
-        Assert.That(notice.GraceSeconds, Is.InRange(25, 30));
+        Assert.That(notice.GraceSeconds, Is.InRange(15, 30));
         Assert.That((await device.PollAsync(new HeldLease(lease.AttemptId, lease.Epoch))).Notices, Has.Count.EqualTo(1), "until the agent says that it knows");
         Assert.That((await device.PollAsync(new HeldLease(lease.AttemptId, lease.Epoch, true))).Notices, Is.Empty);
         Assert.That(Codes(await JobAsync(_server, low, "why")), Is.EqualTo(new[] { "preempted", "running" }));
@@ -166,7 +166,7 @@ public sealed class PreemptionTests
         var (low, lease, high, _) = await NoticedAsync(device);
         // The notice was over ten seconds ago, as the control plane reads it.
         Assert.That(await ExecuteAsync($"UPDATE scheduler.attempts SET notice_until = now() - interval '10 seconds' WHERE id = '{lease.AttemptId}'"), Is.EqualTo(1));
-        var answer = await device.PollAsync(10, new HeldLease(lease.AttemptId, lease.Epoch, true));
+        var answer = await device.PollAsync(30, new HeldLease(lease.AttemptId, lease.Epoch, true));
         Assert.That(answer.Revoked, Is.EqualTo(new[] { new Revocation(lease.AttemptId, "preempted") }));
         Assert.That(await AttemptAsync(low, lease), Is.EqualTo(("preempted", "preempted")));
         Assert.That(await CountersAsync(low), Is.EqualTo((0, 0, 0)));
@@ -249,7 +249,7 @@ public sealed class PreemptionTests
         var job = await SubmitAsync(_server, label, tier: tier, deterministic: deterministic, checkpoint: "state");
         Assert.That(string.Join(' ', job["notes"]!.AsArray().Select(n => n!.GetValue<string>())), Does.Contain(note));
         var leases = new List<LeaseMessage>();
-        for (var round = 0; leases.Count == 0 && round < 40; round++)
+        for (var round = 0; leases.Count == 0 && round < 120; round++)
             leases.AddRange([.. (await device.PollAsync(0.25)).Leases, .. (await second.PollAsync(0.25)).Leases]);
         Assert.That(leases.Select(l => l.Checkpoint), Is.Not.Empty.And.All.EqualTo(new LeaseCheckpoint("state", null, kept)));
     }

@@ -66,7 +66,7 @@ public sealed class WhyTests
         await _pool.AddAsync("busy", cores: 1);
         await _pool.SubmitAsync("first", cores: 1, count: 3, priority: 60);
         string? waiting = null;
-        for (var look = 0; waiting is null && look < 100; look++)
+        for (var look = 0; waiting is null && look < 1_200; look++)
         {
             await Task.Delay(50);
             if ((await _pool.GetAsync("/api/scheduler/nodes"))["nodes"]![0]!["load"]!.GetValue<double>() > 0)
@@ -95,7 +95,7 @@ public sealed class WhyTests
     {
         await _pool.AddAsync("free");
         var job = await _pool.SubmitAsync("runs");
-        for (var look = 0; look < 100 && (await _pool.GetAsync($"/api/scheduler/jobs/{job}"))["status"]!.GetValue<string>() != "running"; look++)
+        for (var look = 0; look < 1_200 && (await _pool.GetAsync($"/api/scheduler/jobs/{job}"))["status"]!.GetValue<string>() != "running"; look++)
             await Task.Delay(50);
         Assert.That(await ChangesAsync(job), Is.Empty);
     }

@@ -20,7 +20,7 @@ public sealed class CollectorTests
                 "--OTEL_RESOURCE_ATTRIBUTES=deployment.environment.name=test"]))
         {
             (await server.Client.GetAsync("/api/scheduler/stats")).EnsureSuccessStatusCode();
-            for (var i = 0; i < 1000 && !bodies.Any(b => b.Path == "/v1/metrics" && b.Body.AsSpan().IndexOf("fogcompute.scheduler.queue.length"u8) >= 0); i++)
+            for (var i = 0; i < 3_000 && !bodies.Any(b => b.Path == "/v1/metrics" && b.Body.AsSpan().IndexOf("fogcompute.scheduler.queue.length"u8) >= 0); i++)
                 await Task.Delay(20);
         } // The end sends what is left.
 

@@ -5,6 +5,8 @@ using System.Text.RegularExpressions;
 using FogCompute.Api.ContractTests.Scheduler;
 using FogCompute.Infrastructure.Telemetry;
 using FogCompute.Testing;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace FogCompute.Api.ContractTests.Telemetry;
 
@@ -67,7 +69,7 @@ public sealed partial class MetricsPageTests
         await pool.AddAsync("metrics-device");
         var job = await pool.SubmitAsync("metrics-job", count: 2);
         var leased = 0;
-        for (var i = 0; i < 500 && leased < 2; i++)
+        for (var i = 0; i < 3_000 && leased < 2; i++)
         {
             leased = (await pool.PollAsync("metrics-device")).Count;
             await Task.Delay(20);
@@ -77,7 +79,9 @@ public sealed partial class MetricsPageTests
 
         // What is counted in the pool may be two seconds old.
         var page = await ReadAsync();
-        for (var i = 0; i < 100 && Of(page, "fogcompute_scheduler_jobs", "", ("fogcompute_job_state", "running")) != 1; i++)
+        bool Shown() => Of(page, "fogcompute_scheduler_jobs", "", ("fogcompute_job_state", "running")) == 1 && Of(page, "fogcompute_scheduler_queue_length") == 0
+            && Of(page, "fogcompute_idle_compute_devices", "", ("fogcompute_device_state", "harvesting")) == 1;
+        for (var i = 0; i < 600 && !Shown(); i++)
         {
             await Task.Delay(100);
             page = await ReadAsync();

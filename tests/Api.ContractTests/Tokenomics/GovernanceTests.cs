@@ -41,7 +41,7 @@ public sealed class GovernanceTests
 
     private async Task<JsonElement> ReachesAsync(string id, string status)
     {
-        for (var waited = 0; waited < 300; waited++)
+        for (var waited = 0; waited < 1_200; waited++)
         {
             var read = await GetAsync(_server.Client, $"{Proposals}/{id}");
             if (read.GetProperty("status").GetString() == status)

@@ -100,7 +100,7 @@ public sealed class ParametersTests
             var app = Program.Build(Program.NewBuilder(["--API_PORT=0", $"--FOG_HOME={home}", "--Logging:LogLevel:Default=None", $"--FOG_PARAMETERS={settings}"]), database.Host);
             await app.StartAsync();
             var second = new Second(app, home);
-            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(120));
             while (!(await second.Client.GetAsync("/readyz", patience.Token)).IsSuccessStatusCode)
                 await Task.Delay(20, patience.Token);
             return second;

@@ -257,7 +257,7 @@ public sealed class StakingTests
 
         async Task<IReadOnlyList<LeaseMessage>> PollAsync()
         {
-            for (var i = 0; i < 200; i++)
+            for (var i = 0; i < 3_000; i++)
             {
                 using var answer = await SendAsync("poll", new LeasePollRequest { WaitSeconds = 0, Held = [], Condition = new DeviceCondition { State = "eligible", Slots = 4 } });
                 if (JsonSerializer.Deserialize<LeasePollResponse>(await answer.Content.ReadAsStringAsync(), WireJson.Responses) is { Leases.Count: > 0 } got)

@@ -31,7 +31,7 @@ public sealed class CollapserTests
 
         public async Task<TaskCompletionSource<int>> NextAsync()
         {
-            Assert.That(await _beginnings.WaitAsync(TimeSpan.FromSeconds(10)), Is.True, "no look began");
+            Assert.That(await _beginnings.WaitAsync(TimeSpan.FromSeconds(60)), Is.True, "no look began");
             lock (_gate)
                 return _begun[^1];
         }

@@ -19,7 +19,7 @@ namespace FogCompute.Infrastructure.IntegrationTests.Caching;
 [TestFixture]
 public sealed class RedisTests
 {
-    private static readonly TimeSpan Long = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan Long = TimeSpan.FromSeconds(60);
 
     private TestDatabase _database = null!;
     private RedisServer _redis = null!;

@@ -1,6 +1,8 @@
 using FogCompute.Infrastructure.Persistence.Migrations;
+using FogCompute.Infrastructure.IntegrationTests.Persistence.Platform;
 using FogCompute.Testing;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 
 namespace FogCompute.Infrastructure.IntegrationTests.Persistence;
 
@@ -96,18 +98,22 @@ public sealed class MigratorTests
     public async Task A_control_plane_that_starts_before_its_database_migrates_when_it_is_there()
     {
         await using var late = await TestDatabase.CreatePrivateAsync(migrated: false);
-        var restart = late.RestartAsync(downFor: TimeSpan.FromSeconds(2));
-        await Task.Delay(300);
-        using var host = await late.StartHostAsync();
-        var state = host.Services.GetRequiredService<MigrationState>();
-        await Task.Delay(300);
-        Assert.That(state.IsReady, Is.False);
-        Assert.That(state.Waiting, Is.Not.Null);
-        await restart;
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
-        await state.WaitAsync(patience.Token);
-        Assert.That(state.Waiting, Is.Null);
-        await host.StopAsync();
+        IHost host = null!;
+        MigrationState state = null!;
+        await late.RestartAsync(meanwhile: async () =>
+        {
+            host = await late.StartHostAsync();
+            state = host.Services.GetRequiredService<MigrationState>();
+            await Eventually.TrueAsync(() => state.Waiting is not null, "it waits and says why");
+            Assert.That(state.IsReady, Is.False);
+        });
+        using (host)
+        {
+            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+            await state.WaitAsync(patience.Token);
+            Assert.That(state.Waiting, Is.Null);
+            await host.StopAsync();
+        }
     }
 
     private Task<MigrationOutcome> MigrateAsync(params Migration[] migrations) => Migrator.MigrateAsync(_database.DataSource, migrations, null, default);

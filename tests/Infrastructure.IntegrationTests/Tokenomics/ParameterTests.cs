@@ -141,7 +141,7 @@ public sealed class ParameterTests
     [Test]
     public async Task More_readers_than_connections_do_not_wait_for_each_other()
     {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         var readers = Enumerable.Range(0, 60).Select(i => i % 2 == 0 ? ReadAsync(_here) : _here.InTransactionAsync(async s =>
         {
             // Holds a connection before it asks.

@@ -56,12 +56,16 @@ public sealed class IsolationTests
         Assert.That(done.Reason, Is.EqualTo(ExecutionReasons.ExitCode), "grep finds nothing of the agent's environment");
         Assert.That(bench.Stdout, Is.EqualTo($"{bench.LastWork}\n0\n"));
 
-        using var notice = new CancellationTokenSource(TimeSpan.FromSeconds(0.5));
-        var asked = await bench.Run(
-            Process(ExecutionBench.Lease(new PayloadSpec { Kind = PayloadKinds.Command, Argv = ["sh", "-c", "trap 'exit 85' TERM; while :; do sleep 0.05; done"] })) with
+        using var notice = new CancellationTokenSource();
+        var told = bench.Run(
+            Process(ExecutionBench.Lease(new PayloadSpec { Kind = PayloadKinds.Command, Argv = ["sh", "-c", "trap 'exit 85' TERM; touch ready; while :; do sleep 0.05; done"] })) with
             {
                 Checkpoint = new LeaseCheckpoint("kept", null, true),
             }, notice: notice.Token);
+        var ready = Path.Combine(bench.LastWork, "ready");
+        await Transport.Make.UntilAsync(() => File.Exists(ready) || told.IsCompleted, "it runs");
+        await notice.CancelAsync();
+        var asked = await told;
         Assert.That((asked.Outcome, asked.ExitCode), Is.EqualTo((AttemptOutcomes.Preempted, (int?)85)), "asked to end");
 
         var name = "302." + Environment.ProcessId;
@@ -108,12 +112,12 @@ public sealed class IsolationTests
         })!;
         try
         {
-            for (var i = 0; i < 500 && ExecutionBench.ProcessesNaming("sleep\0" + name).Count < 2; i++)
+            for (var i = 0; i < 3_000 && ExecutionBench.ProcessesNaming("sleep\0" + name).Count < 2; i++)
                 await Task.Delay(20);
             Assert.That(ExecutionBench.ProcessesNaming("sleep\0" + name), Has.Count.GreaterThanOrEqualTo(2), "the payload runs");
             agent.Kill();
             await agent.WaitForExitAsync();
-            for (var i = 0; i < 100 && ExecutionBench.ProcessesNaming(name).Count > 0; i++)
+            for (var i = 0; i < 1_500 && ExecutionBench.ProcessesNaming(name).Count > 0; i++)
                 await Task.Delay(20);
             Assert.That(ExecutionBench.ProcessesNaming(name), Is.Empty);
             await using (await AttemptExecutor.CreateAsync(new ExecutorOptions { StateFolder = state }, TimeProvider.System, CancellationToken.None))

@@ -46,7 +46,7 @@ public sealed class CheckpointTests
 
     private async Task<AttemptReport> ReportAsync(LeaseMessage lease)
     {
-        await Make.UntilAsync(() => _plane.ReportOf(lease.AttemptId) is not null, "the report", 20);
+        await Make.UntilAsync(() => _plane.ReportOf(lease.AttemptId) is not null, "the report");
         return _plane.ReportOf(lease.AttemptId)!;
     }
 
@@ -57,7 +57,7 @@ public sealed class CheckpointTests
     }
 
     private Task PrintedAsync(LeaseMessage lease, string text) =>
-        Make.UntilAsync(() => _plane.Progress.Any(p => p.AttemptId == lease.AttemptId && p.LogTail?.Contains(text, StringComparison.Ordinal) == true), $"it printed '{text}'", 20);
+        Make.UntilAsync(() => _plane.Progress.Any(p => p.AttemptId == lease.AttemptId && p.LogTail?.Contains(text, StringComparison.Ordinal) == true), $"it printed '{text}'");
 
     private string StateIn(string sha256)
     {
@@ -144,7 +144,7 @@ public sealed class CheckpointTests
         var report = await ReportAsync(lease);
         Assert.That((report.Outcome, report.Reason, report.ExitCode, report.CheckpointSha256), Is.EqualTo((AttemptOutcomes.Preempted, "preempted", (int?)null, (string?)null)));
         Assert.That(report.LogTail, Does.Contain("ignored"));
-        Assert.That(TimeProvider.System.GetElapsedTime(since), Is.GreaterThan(TimeSpan.FromSeconds(1)).And.LessThan(TimeSpan.FromSeconds(6)));
+        Assert.That(TimeProvider.System.GetElapsedTime(since), Is.GreaterThan(TimeSpan.FromSeconds(1)).And.LessThan(TimeSpan.FromSeconds(30)));
     }
 
     [Test]

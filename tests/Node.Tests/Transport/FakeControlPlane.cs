@@ -65,6 +65,12 @@ internal sealed class FakeControlPlane : IAsyncDisposable
     /// <summary>Refuses batches that contain this attempt with 422.</summary>
     public Guid? PoisonedAttempt { get; set; }
     public TimeSpan ReportDelay { get; set; }
+
+    /// <summary>Reports are not looked at before this has ended.</summary>
+    public Task BeforeReports { get; set; } = Task.CompletedTask;
+
+    /// <summary>What was answered with 503, and when.</summary>
+    public ConcurrentQueue<(string Path, long At)> BusyAnswers { get; } = new();
     public ConcurrentDictionary<string, byte[]> Artifacts { get; } = new();
     public ConcurrentQueue<LeasePollRequest> Polls { get; } = new();
     public ConcurrentQueue<AttemptReport> Reports { get; } = new();
@@ -152,6 +158,7 @@ internal sealed class FakeControlPlane : IAsyncDisposable
                 context.Abort();
                 return;
             case Weather.Busy:
+                BusyAnswers.Enqueue((path, TimeProvider.System.GetTimestamp()));
                 context.Response.Headers.RetryAfter = RetryAfterSeconds.ToString();
                 await ProblemAsync(context, 503, "common.busy");
                 return;
@@ -247,6 +254,7 @@ internal sealed class FakeControlPlane : IAsyncDisposable
     private async Task ReportAsync(HttpContext context)
     {
         var request = await BodyAsync<ReportRequest>(context);
+        await BeforeReports;
         if (ReportDelay > TimeSpan.Zero)
             await Task.Delay(ReportDelay);
         if (PoisonedAttempt is { } poisoned && request.Items.Any(i => i.AttemptId == poisoned))

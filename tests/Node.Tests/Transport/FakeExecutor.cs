@@ -17,6 +17,10 @@ internal sealed class FakeExecutor : IAttemptExecutor
     public ConcurrentDictionary<Guid, string> WorkFolders { get; } = new();
     public int MostAtOnce { get; private set; }
     private int _now;
+    private int _ended;
+
+    /// <summary>Runs that are over.</summary>
+    public int Ended => Volatile.Read(ref _ended);
 
     public async Task<ExecutionResult> RunAsync(ExecutionRequest request, CancellationToken stop)
     {
@@ -35,6 +39,7 @@ internal sealed class FakeExecutor : IAttemptExecutor
         finally
         {
             Interlocked.Decrement(ref _now);
+            Interlocked.Increment(ref _ended);
         }
     }
 

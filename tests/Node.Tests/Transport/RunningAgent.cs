@@ -46,7 +46,7 @@ internal sealed class RunningAgent : IAsyncDisposable
     public async Task<int> StopAsync()
     {
         await _stop.CancelAsync();
-        return await Ended.WaitAsync(TimeSpan.FromSeconds(30));
+        return await Ended.WaitAsync(TimeSpan.FromSeconds(60));
     }
 
     public async ValueTask DisposeAsync()
@@ -54,7 +54,7 @@ internal sealed class RunningAgent : IAsyncDisposable
         await _stop.CancelAsync();
         try
         {
-            await Ended.WaitAsync(TimeSpan.FromSeconds(30));
+            await Ended.WaitAsync(TimeSpan.FromSeconds(60));
         }
         catch (AgentException)
         {
@@ -99,7 +99,7 @@ internal static class Make
 
     public static LeaseMessage Command(params string[] argv) => Lease(new PayloadSpec { Kind = PayloadKinds.Command, Argv = argv });
 
-    public static async Task UntilAsync(Func<bool> condition, string what, double seconds = 10)
+    public static async Task UntilAsync(Func<bool> condition, string what, double seconds = 60)
     {
         var start = TimeProvider.System.GetTimestamp();
         while (!condition())

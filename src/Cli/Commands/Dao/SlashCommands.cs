@@ -31,7 +31,7 @@ internal static class SlashCommands
         });
     }
 
-    private static Argument<string> Id() => new("id") { Description = "The slash's id" };
+    private static Argument<string> Id() => new Argument<string>("id") { Description = "The slash's id" }.OfIds("fog slashes");
     private static Argument<string> Reason() => new("reason") { Description = "Why, 10-2000 characters; everybody can read it" };
 
     private static FogCommand Appeal(GlobalOptions globals)

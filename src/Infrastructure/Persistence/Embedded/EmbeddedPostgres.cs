@@ -154,17 +154,29 @@ public sealed partial class EmbeddedPostgres : IAsyncDisposable
 
     /// <summary>Stops and starts the server under its users, as an upgrade or a crash would.</summary>
     /// <param name="kill">kill -9 instead of a fast shutdown.</param>
-    /// <param name="downFor">How long it stays away.</param>
-    internal async Task RestartAsync(bool kill, TimeSpan downFor, CancellationToken cancel)
+    /// <param name="meanwhile">It stays away until this has ended; begins when nothing of the server runs any more.</param>
+    internal async Task RestartAsync(bool kill, Func<Task> meanwhile, CancellationToken cancel)
     {
         using (await LockAsync(_layout.StartLock, cancel))
         {
             if (kill && RunningServer(_layout) is { } pid)
-                Process.GetProcessById(pid).Kill();
+            {
+                using var server = Process.GetProcessById(pid);
+                server.Kill();
+                while (RunningServer(_layout) is not null)
+                    await Task.Delay(TimeSpan.FromMilliseconds(5), cancel);
+                EndLeftovers();
+            }
             else
                 await StopServerAsync(_layout, _account, _binaries, cancel);
-            await Task.Delay(downFor, cancel);
-            await EnsureRunningAsync(cancel);
+            try
+            {
+                await meanwhile();
+            }
+            finally
+            {
+                await EnsureRunningAsync(cancel);
+            }
         }
     }
 

@@ -54,7 +54,7 @@ internal static class Sending
 internal static class Eventually
 {
     /// <summary>Waits until the condition holds; fails the test when it does not within the time.</summary>
-    public static async Task TrueAsync(Func<Task<bool>> condition, string what, double seconds = 15)
+    public static async Task TrueAsync(Func<Task<bool>> condition, string what, double seconds = 60)
     {
         var started = System.Diagnostics.Stopwatch.GetTimestamp();
         while (!await condition())
@@ -65,5 +65,5 @@ internal static class Eventually
         }
     }
 
-    public static Task TrueAsync(Func<bool> condition, string what, double seconds = 15) => TrueAsync(() => Task.FromResult(condition()), what, seconds);
+    public static Task TrueAsync(Func<bool> condition, string what, double seconds = 60) => TrueAsync(() => Task.FromResult(condition()), what, seconds);
 }
