@@ -116,7 +116,7 @@ internal sealed class ThroughputLoad(ArtifactOptions artifacts, NoopJobs jobs, T
     {
         if (!Directory.Exists(artifacts.Folder))
             return;
-        foreach (var folder in Directory.GetDirectories(artifacts.Folder, FolderPrefix + "*").Where(f => Directory.GetLastWriteTimeUtc(f) < time.GetUtcNow() - Abandoned))
+        foreach (var folder in Directory.GetDirectories(artifacts.Folder, FolderPrefix + "*").Where(f => new DateTimeOffset(Directory.GetLastWriteTimeUtc(f)) < time.GetUtcNow() - Abandoned))
             Directory.Delete(folder, recursive: true);
     }
 
