@@ -138,6 +138,8 @@ internal sealed class DevicesByName(ICredentials real) : ICredentials
     public Task<Credential?> FindAsync(string secret, CancellationToken cancel) => secret.StartsWith(Prefix, StringComparison.Ordinal)
         ? Task.FromResult<Credential?>(new Credential(CallerKind.Device, Owner, secret[Prefix.Length..], null, new HashSet<string>(Permissions.Device), null))
         : real.FindAsync(secret, cancel);
+
+    public Task<bool> StandsAsync(Credential credential, CancellationToken cancel) => real.StandsAsync(credential, cancel);
 }
 
 internal static class Answers

@@ -11,7 +11,7 @@ internal sealed class ApiQuota(RequestDelegate next, IPlanBook book, Plans plans
     public Task InvokeAsync(HttpContext http, CallerContext context)
     {
         var caller = context.Caller;
-        if (caller.Account == default || caller.Kind is CallerKind.Device or CallerKind.EnrolmentToken)
+        if (caller.Account == default || caller.Kind is CallerKind.Device)
             return next(http);
         if (caller.IsOperator)
             return CountAsync(http, caller.Account, Plan.Enterprise);

@@ -19,6 +19,12 @@ internal static class Hardening
     private const string PagePolicy =
         "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; worker-src 'self' blob:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
+    /// <summary>
+    /// Categories whose lines hold secrets: the host's line for each request has the whole URL, which may carry ?token= or ?ticket=; that of the actions has their
+    /// arguments, passwords in bodies among them; the driver's for each connection has how it was asked for.
+    /// </summary>
+    private static readonly string[] TalkativeCategories = ["Microsoft.AspNetCore.Hosting.Diagnostics", "Microsoft.AspNetCore.Mvc.Infrastructure.ControllerActionInvoker", "Npgsql.Connection"];
+
     public static void AddHardening(this WebApplicationBuilder builder, EdgeSettings edge)
     {
         builder.Services.AddSingleton(edge);
@@ -29,9 +35,13 @@ internal static class Hardening
             kestrel.Limits.MinRequestBodyDataRate = new MinDataRate(bytesPerSecond: 240, gracePeriod: TimeSpan.FromSeconds(5));
             kestrel.Limits.MinResponseDataRate = new MinDataRate(bytesPerSecond: 240, gracePeriod: TimeSpan.FromSeconds(5));
         });
-        // The host's own line for each request has the whole URL in it, and URLs may carry ?token= or ?ticket=. After what settings say, so that none turns it on.
+        // After what settings say, so that none turns them on; a setting for one provider (Logging:Console:…) counts more than those for all.
         builder.Services.PostConfigure<LoggerFilterOptions>(filters =>
-            filters.Rules.Add(new LoggerFilterRule(null, "Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.Warning, null)));
+        {
+            foreach (var provider in filters.Rules.Select(r => r.ProviderName).Append(null).Distinct(StringComparer.Ordinal).ToList())
+            foreach (var category in TalkativeCategories)
+                filters.Rules.Add(new LoggerFilterRule(provider, category, LogLevel.Warning, null));
+        });
         builder.Services.Configure<ForwardedHeadersOptions>(forwarded =>
         {
             forwarded.ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto;
@@ -96,6 +106,9 @@ internal static class Hardening
         // A page that knows better has said so already.
         if (headers.ContentSecurityPolicy.Count == 0)
             headers.ContentSecurityPolicy = http.Response.ContentType?.StartsWith("text/html", StringComparison.OrdinalIgnoreCase) == true ? PagePolicy : DataPolicy;
+        // Answers of the API are somebody's, and some are secrets that are shown once.
+        if (headers.CacheControl.Count == 0 && RateLimits.Covers(http))
+            headers.CacheControl = "no-store";
         if (http.Request.IsHttps)
             headers.StrictTransportSecurity = "max-age=31536000";
         return Task.CompletedTask;

@@ -21,6 +21,8 @@ internal static class HttpServer
         services.AddRateLimits(RateSettings.Read(builder.Configuration));
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
+            // API_HOST alone says where: endpoints of Kestrel's own settings would open what nobody has asked an admin for.
+            kestrel.Configure(new ConfigurationBuilder().Build());
             kestrel.Listen(server.Address, server.Port);
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = DefaultBodyBytes;

@@ -134,7 +134,7 @@ internal sealed class BadTokens(RequestDelegate next, ITokenBuckets buckets, Rat
 
     public async Task InvokeAsync(HttpContext http)
     {
-        if (rates.Anonymous is not { } policy || !(http.Request.Headers.ContainsKey("Authorization") || http.Request.Headers.ContainsKey("X-API-Key")) || !RateLimits.Covers(http))
+        if (rates.Anonymous is not { } policy || !(http.Request.Headers.ContainsKey("Authorization") || http.Request.Headers.ContainsKey("X-API-Key")) || !(RateLimits.Covers(http) || http.Request.Path.StartsWithSegments(TelemetryPage.Path, StringComparison.OrdinalIgnoreCase)))
         {
             await next(http);
             return;

@@ -15,9 +15,11 @@ namespace FogCompute.Api.Http;
 /// </summary>
 internal static class TelemetryPage
 {
+    public const string Path = "/metrics";
+
     private const string ContentType = "text/plain; version=0.0.4; charset=utf-8";
 
-    public static void MapTelemetryPage(this WebApplication app) => app.MapGet("/metrics", ShowAsync).ExcludeFromDescription();
+    public static void MapTelemetryPage(this WebApplication app) => app.MapGet(Path, ShowAsync).ExcludeFromDescription();
 
     private static async Task ShowAsync(HttpContext http, IMetricsPage page, ICredentials credentials, TelemetrySettings settings)
     {

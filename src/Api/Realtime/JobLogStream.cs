@@ -1,6 +1,7 @@
 using System.Text.Json;
 using FogCompute.Application.Common.Messaging;
 using FogCompute.Application.Common.Security;
+using FogCompute.Application.Identity;
 using FogCompute.Application.Scheduler;
 using FogCompute.Protocol;
 
@@ -10,8 +11,12 @@ namespace FogCompute.Api.Realtime;
 /// Follows the logs of a job as server-sent events: <c>log</c> with what is new of a task, <c>end</c> with the job's last status. A control plane that stops
 /// ends the stream without <c>end</c>, after a <c>retry</c> that says when to connect again.
 /// </summary>
-public sealed class JobLogStream(IServiceScopeFactory scopes, ISignals signals, CallerContext context, IHostApplicationLifetime lifetime, TimeProvider time)
+public sealed class JobLogStream(
+    IServiceScopeFactory scopes, ISignals signals, ICredentials credentials, CallerContext context, CredentialContext credential, IHostApplicationLifetime lifetime, TimeProvider time)
 {
+    /// <summary>How often a stream asks whether its reader still may, at most.</summary>
+    private static readonly TimeSpan AccessPeriod = TimeSpan.FromSeconds(1);
+
     /// <summary>Longest silence on the wire: a comment line then keeps proxies and followers sure that the stream lives.</summary>
     private static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(10);
 
@@ -19,6 +24,7 @@ public sealed class JobLogStream(IServiceScopeFactory scopes, ISignals signals, 
     {
         var seen = new Dictionary<int, (Guid Attempt, long Bytes)>();
         var opened = false;
+        var allowed = time.GetTimestamp();
         using var ends = CancellationTokenSource.CreateLinkedTokenSource(cancel, lifetime.ApplicationStopping);
         using var wire = new EventWire(http, time, cancel);
         try
@@ -35,6 +41,13 @@ public sealed class JobLogStream(IServiceScopeFactory scopes, ISignals signals, 
             while (true)
             {
                 using var ticket = signals.Listen(Topics.Job(query.JobId));
+                if (time.GetElapsedTime(allowed) >= AccessPeriod)
+                {
+                    // A job can run for days: who was logged out meanwhile, or whose key was revoked, reads no further.
+                    if (credential.Credential is { } reader && !await credentials.StandsAsync(reader, cancel))
+                        return;
+                    allowed = time.GetTimestamp();
+                }
                 // The first look decides between a stream and a problem document, so headers wait for it.
                 var logs = await LookAsync(query, cancel);
                 if (!opened)

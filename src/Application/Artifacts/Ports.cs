@@ -21,7 +21,8 @@ public interface IArtifactDb
     /// Records the content and that the account may read it. Repeating it changes nothing. Answers whether the grant is new; null: nothing was recorded,
     /// because the account's artifacts would be more than <paramref name="most"/> bytes together (null: no limit).
     /// </summary>
-    Task<bool?> RecordAsync(ArtifactDigest digest, long size, AccountId account, long? most, DateTimeOffset now, CancellationToken cancel);
+    /// <param name="appear">Called just before, once it is certain that it fits: gives the content its place on disk.</param>
+    Task<bool?> RecordAsync(ArtifactDigest digest, long size, AccountId account, long? most, DateTimeOffset now, Action appear, CancellationToken cancel);
 
     /// <summary>Size of a content that the account may read; null when there is none.</summary>
     Task<long?> SizeForAsync(ArtifactDigest digest, AccountId account, CancellationToken cancel);
@@ -43,6 +44,9 @@ public sealed record Received(bool Complete, long Size)
 {
     /// <summary>The body was not read, because it does not start at <see cref="Size"/>.</summary>
     public bool WrongOffset { get; init; }
+
+    /// <summary>It was more than there was room for, or nobody wanted to keep it; nothing of it is left.</summary>
+    public bool Refused { get; init; }
 }
 
 /// <summary>
@@ -60,13 +64,18 @@ public interface IArtifactStore
     /// <summary>Bytes of an unfinished upload of this uploader; 0 when there is none.</summary>
     long PartialLength(ArtifactDigest digest, string uploader);
 
+    /// <summary>Bytes of the unfinished uploads of this uploader, without the one of <paramref name="except"/>.</summary>
+    long PartialBytes(string uploader, ArtifactDigest except);
+
     /// <summary>
     /// Streams a body to disk and, when it is the last, verifies the hash. If the body breaks off, what arrived stays for
     /// <see cref="ArtifactOptions.PartialLifetime"/>. <paramref name="uploader"/> keeps unfinished uploads of different callers apart.
     /// </summary>
+    /// <param name="room">Most bytes that are taken; null: as many as an artifact may have.</param>
+    /// <param name="keep">Asked with the size once the whole content is there and verified; calls the action that makes it appear, or answers false: then it is deleted.</param>
     /// <exception cref="Domain.Common.FogException">413 too large; 422 wrong hash (nothing is kept); 409 the same upload is
     /// running; 503 disk full.</exception>
-    Task<Received> ReceiveAsync(ArtifactDigest digest, string uploader, UploadRange range, Stream body, CancellationToken cancel);
+    Task<Received> ReceiveAsync(ArtifactDigest digest, string uploader, UploadRange range, long? room, Stream body, Func<long, Action, Task<bool>> keep, CancellationToken cancel);
 
     /// <summary>Deletes unfinished uploads that nobody touched for their lifetime; answers how many.</summary>
     int DeleteStalePartials();

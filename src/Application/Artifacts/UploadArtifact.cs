@@ -50,20 +50,31 @@ internal sealed class UploadArtifactHandler(ArtifactAccess access, IArtifactDb d
         if (await db.SizeForAsync(digest, owner, cancellationToken) is { } known && store.Has(digest))
             return new UploadOutcome(Created: false, Complete: true, known);
 
-        // Before the bytes travel, where their number is known; the record below decides.
+        // Before the bytes travel, where their number is known; the record below decides. What was begun and not finished takes room as well.
         var allowed = await quota.OfAsync(owner, cancellationToken);
-        if (allowed.Bytes is { } most && await catalog.BytesOfAsync(owner, cancellationToken) is var used && used + (query.Range.Total ?? 0) > most)
-            throw TooMuch(allowed, used, query.Range.Total ?? 0);
+        long? room = null;
+        if (allowed.Bytes is { } most)
+        {
+            var used = await catalog.BytesOfAsync(owner, cancellationToken) + store.PartialBytes(access.Uploader, digest);
+            room = most - used;
+            if (used + (query.Range.Total ?? 0) > most)
+                throw TooMuch(allowed, used, query.Range.Total ?? 0);
+        }
 
-        var received = await store.ReceiveAsync(digest, access.Uploader, query.Range, query.Body, cancellationToken);
-        if (!received.Complete)
-            return new UploadOutcome(Created: false, Complete: false, received.Size) { WrongOffset = received.WrongOffset };
-        // An upload can outlive the lease it was made under; then it belongs to nobody.
-        if (query.Attempt is not null)
-            owner = await access.OwnerOfUploadAsync(query.Attempt, cancellationToken);
-        return await db.RecordAsync(digest, received.Size, owner, allowed.Bytes, clock.GetUtcNow(), cancellationToken) is { } created
-            ? new UploadOutcome(created, Complete: true, received.Size)
-            : throw TooMuch(allowed, await catalog.BytesOfAsync(owner, cancellationToken), received.Size);
+        bool? created = null;
+        var received = await store.ReceiveAsync(digest, access.Uploader, query.Range, room, query.Body, async (size, appear) =>
+        {
+            // An upload can outlive the lease it was made under; then it belongs to nobody.
+            if (query.Attempt is not null)
+                owner = await access.OwnerOfUploadAsync(query.Attempt, cancellationToken);
+            created = await db.RecordAsync(digest, size, owner, allowed.Bytes, clock.GetUtcNow(), appear, cancellationToken);
+            return created is not null;
+        }, cancellationToken);
+        if (received.Refused)
+            throw TooMuch(allowed, await catalog.BytesOfAsync(owner, cancellationToken), received.Size);
+        return received.Complete
+            ? new UploadOutcome(created!.Value, Complete: true, received.Size)
+            : new UploadOutcome(Created: false, Complete: false, received.Size) { WrongOffset = received.WrongOffset };
     }
 
     private static FogException TooMuch(ArtifactAllowance allowed, long used, long asked) =>

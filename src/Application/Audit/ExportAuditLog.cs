@@ -38,7 +38,7 @@ internal sealed class ExportAuditLogHandler(IAuditBook book) : IQueryHandler<Exp
 
     private async IAsyncEnumerable<AuditEntryItem> EntriesAsync(AuditFilter filter, [EnumeratorCancellation] CancellationToken cancel)
     {
-        var after = 0L;
+        var after = long.MinValue;
         while (true)
         {
             var entries = await book.OldestAsync(filter, after, Page, cancel);

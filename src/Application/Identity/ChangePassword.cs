@@ -38,7 +38,7 @@ internal sealed class ChangePasswordPreparation(OwnPassword own, PasswordWork wo
     }
 }
 
-internal sealed class ChangePasswordHandler(OwnPassword own, SignedIn signedIn, PasswordWork work, SessionDesk sessions, IAuditLog audit, TimeProvider clock)
+internal sealed class ChangePasswordHandler(OwnPassword own, SignedIn signedIn, PasswordWork work, SessionDesk sessions, IPasswordResets resets, IAuditLog audit, TimeProvider clock)
     : ICommandHandler<ChangePasswordCommand, Verdict<DoneAnswer>>
 {
     public async Task<Verdict<DoneAnswer>> Handle(ChangePasswordCommand command, CancellationToken cancellationToken)
@@ -47,6 +47,8 @@ internal sealed class ChangePasswordHandler(OwnPassword own, SignedIn signedIn, 
             return Verdict<DoneAnswer>.Refused(IdentityErrors.WrongPassword);
         var now = clock.GetUtcNow();
         user.ChangePassword(work.NewHash!, now);
+        // A link that is on its way was asked for with the old password in mind, perhaps by whoever reads the mailbox.
+        await resets.DropAsync(user.EmailKey, cancellationToken);
         var ended = await sessions.EndAllAsync(user.Id, signedIn.Session, "password_changed", now, cancellationToken);
         audit.Record("identity.password_changed", user.Id.ToString());
         return Verdict<DoneAnswer>.Of(new DoneAnswer(true, $"Password changed; other sessions ended: {ended}."));

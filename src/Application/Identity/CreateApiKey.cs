@@ -1,5 +1,6 @@
 using FluentValidation;
 using FogCompute.Application.Common.Messaging;
+using FogCompute.Application.Common.Pipeline;
 using FogCompute.Application.Common.Security;
 using FogCompute.Domain.Common;
 using FogCompute.Domain.Identity;
@@ -40,7 +41,7 @@ internal sealed class CreateApiKeyValidator : AbstractValidator<CreateApiKeyComm
 {
     public CreateApiKeyValidator()
     {
-        RuleFor(c => c.Name).Length(1, 64);
+        RuleFor(c => c.Name).OneLine(64);
         RuleFor(c => c.ExpiresInDays).InclusiveBetween(1, 3650);
         RuleFor(c => c.Permissions).Must(p => p is null || p.Count > 0).WithMessage("Name at least one permission, or leave the field out.");
         RuleForEach(c => c.Permissions).Must(p => Common.Security.Permissions.All.Contains(p, StringComparer.Ordinal))

@@ -1,6 +1,8 @@
 using FluentValidation;
 using FogCompute.Application.Common.Messaging;
+using FogCompute.Application.Common.Pipeline;
 using FogCompute.Application.Common.Security;
+using FogCompute.Domain.Common;
 using FogCompute.Domain.Identity;
 
 namespace FogCompute.Application.Identity;
@@ -30,7 +32,7 @@ internal sealed class CreateEnrolmentTokenValidator : AbstractValidator<CreateEn
 {
     public CreateEnrolmentTokenValidator()
     {
-        RuleFor(c => c.Name).Length(1, 64);
+        RuleFor(c => c.Name).OneLine(64);
         RuleFor(c => c.Uses).InclusiveBetween(1, 1000);
         RuleFor(c => c.ExpiresInHours).InclusiveBetween(1, 720);
     }
@@ -41,6 +43,9 @@ internal sealed class CreateEnrolmentTokenHandler(IIdentityDb db, CallerContext 
     public async Task<IssuedKeyAnswer> Handle(CreateEnrolmentTokenCommand command, CancellationToken cancellationToken)
     {
         var account = await KeyRules.AccountOrCallersAsync(db, context.Caller, command.AccountId, cancellationToken);
+        // A token registers machines; whose key may not, makes none that may.
+        if (!context.Caller.Permissions.Contains(Permissions.DevicesWrite))
+            throw new FogException(IdentityErrors.Forbidden(Permissions.DevicesWrite));
         var now = clock.GetUtcNow();
         var expires = now.AddHours(command.ExpiresInHours);
         if (KeyRules.LatestEnd(credential) is { } end && end < expires)

@@ -18,6 +18,9 @@ public interface ICredentials
     /// <summary>A hit may be up to 5 s old where the signal of a revocation does not arrive; else revocation works at once. Misses are never remembered.</summary>
     /// <param name="secret">The whole token with its prefix.</param>
     Task<Credential?> FindAsync(string secret, CancellationToken cancel);
+
+    /// <summary>For answers that outlive their request: whether what was found then still stands. An access token that has merely run out does, as long as its session does.</summary>
+    Task<bool> StandsAsync(Credential credential, CancellationToken cancel);
 }
 
 /// <summary>The credential of the current scope; set by the edge together with the caller.</summary>

@@ -61,8 +61,11 @@ public interface IPasswordResets
     /// <summary>Notes the request; a repetition within <paramref name="quiet"/> changes nothing.</summary>
     Task RequestAsync(string emailKey, DateTimeOffset now, TimeSpan quiet, CancellationToken cancel);
 
-    /// <summary>Requests without mail yet, oldest first.</summary>
-    Task<IReadOnlyList<ResetRequest>> DueAsync(int most, CancellationToken cancel);
+    /// <summary>Requests without mail yet, oldest first; not those that are postponed.</summary>
+    Task<IReadOnlyList<ResetRequest>> DueAsync(int most, DateTimeOffset now, CancellationToken cancel);
+
+    /// <summary>The mail could not be sent: others come first until <paramref name="again"/>, and a request that fails up to <paramref name="giveUp"/> after its first failure is forgotten.</summary>
+    Task PostponeAsync(string emailKey, DateTimeOffset again, DateTimeOffset giveUp, CancellationToken cancel);
 
     Task MarkSentAsync(string emailKey, byte[] secretHash, DateTimeOffset now, DateTimeOffset expires, CancellationToken cancel);
 

@@ -20,14 +20,16 @@ internal sealed class ResetMails
     public bool MayBeMore { get; set; }
     public List<(string EmailKey, byte[] SecretHash)> Sent { get; } = [];
     public List<string> Unknown { get; } = [];
+
+    public List<string> Failed { get; } = [];
 }
 
-internal sealed partial class SendPasswordResetsPreparation(IPasswordResets resets, IMailer mailer, IdentityOptions options, ResetMails mails, ILogger<SendPasswordResetsCommand> log)
+internal sealed partial class SendPasswordResetsPreparation(IPasswordResets resets, IMailer mailer, IdentityOptions options, ResetMails mails, TimeProvider clock, ILogger<SendPasswordResetsCommand> log)
     : IPreparation<SendPasswordResetsCommand>
 {
     public async Task PrepareAsync(SendPasswordResetsCommand command, CancellationToken cancel)
     {
-        var due = await resets.DueAsync(ResetMails.Batch, cancel);
+        var due = await resets.DueAsync(ResetMails.Batch, clock.GetUtcNow(), cancel);
         foreach (var request in due)
         {
             if (request.User is not { } user)
@@ -43,11 +45,12 @@ internal sealed partial class SendPasswordResetsPreparation(IPasswordResets rese
             }
             catch (Exception failure) when (!cancel.IsCancellationRequested)
             {
-                // It stays due: the next run tries again.
+                // Tried again later: addresses that no mail reaches must not stand in the way of the others.
+                mails.Failed.Add(request.EmailKey);
                 Failed(log, failure);
             }
         }
-        mails.MayBeMore = due.Count == ResetMails.Batch && mails.Sent.Count + mails.Unknown.Count > 0;
+        mails.MayBeMore = due.Count == ResetMails.Batch;
     }
 
     private Mail MailFor(string username, string email, string secret) => new(email, "A new password for FogCompute", $"""
@@ -60,13 +63,14 @@ internal sealed partial class SendPasswordResetsPreparation(IPasswordResets rese
         All sessions end when you do. If it was not you, do nothing: your password stays as it is.
         """);
 
-    [LoggerMessage(60, LogLevel.Warning, "mail_failed A password link could not be sent; trying again")]
+    [LoggerMessage(60, LogLevel.Warning, "mail_failed A password link could not be sent; trying again in a minute, for half an hour")]
     private static partial void Failed(ILogger logger, Exception failure);
 }
 
 internal sealed class SendPasswordResetsHandler(IPasswordResets resets, ResetMails mails, TimeProvider clock) : ICommandHandler<SendPasswordResetsCommand, RecurringOutcome>
 {
     private static readonly TimeSpan Life = TimeSpan.FromMinutes(30);
+    private static readonly TimeSpan RetryAfter = TimeSpan.FromMinutes(1);
 
     public async Task<RecurringOutcome> Handle(SendPasswordResetsCommand request, CancellationToken cancellationToken)
     {
@@ -75,6 +79,8 @@ internal sealed class SendPasswordResetsHandler(IPasswordResets resets, ResetMai
             await resets.MarkSentAsync(email, hash, now, now + Life, cancellationToken);
         foreach (var email in mails.Unknown)
             await resets.DropAsync(email, cancellationToken);
+        foreach (var email in mails.Failed)
+            await resets.PostponeAsync(email, now + RetryAfter, now + Life, cancellationToken);
         return new RecurringOutcome(mails.MayBeMore);
     }
 }

@@ -4,6 +4,7 @@ using FogCompute.Application.Common.Messaging;
 using FogCompute.Application.Common.Security;
 using FogCompute.Application.IdleCompute.Contracts;
 using FogCompute.Domain.Common;
+using FogCompute.Domain.Identity;
 using FogCompute.Domain.IdleCompute;
 
 namespace FogCompute.Application.IdleCompute;
@@ -42,6 +43,12 @@ internal sealed class HeartbeatDeviceHandler(IDeviceDirectory devices, ITransact
             if (!owners.TryGetValue(id, out var owner) || !(caller.DeviceId == id || (caller.DeviceId is null && caller.MayActFor(owner))))
             {
                 item.Refuse(new FogException(IdleComputeErrors.DeviceNotFound));
+                continue;
+            }
+            // Devices have the permission to read only; a key of the owner that may read changes nothing.
+            if (caller.DeviceId is null && !caller.Permissions.Contains(Permissions.DevicesWrite))
+            {
+                item.Refuse(new FogException(IdentityErrors.Forbidden(Permissions.DevicesWrite)));
                 continue;
             }
             // Of two beats of one device the later counts, where it says something.

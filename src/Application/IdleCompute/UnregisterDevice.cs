@@ -20,6 +20,9 @@ internal sealed class UnregisterDeviceHandler(IDeviceDirectory devices, CallerCo
 {
     public async Task<UnregisterDeviceResult> Handle(UnregisterDeviceCommand command, CancellationToken cancellationToken)
     {
+        // Its permission is that of registering: whoever finds the token on one machine must not end the others.
+        if (context.Caller.Kind == CallerKind.EnrolmentToken)
+            throw new FogException(IdleComputeErrors.EnrolmentOnly);
         var device = (await devices.LockAsync([command.DeviceId], cancellationToken)).SingleOrDefault();
         if (device is null || !context.Caller.MayActFor(device.AccountId))
             throw new FogException(IdleComputeErrors.DeviceNotFound);

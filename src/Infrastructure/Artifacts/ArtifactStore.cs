@@ -55,7 +55,15 @@ internal sealed class ArtifactStore : IArtifactStore
         return file.Exists ? file.Length : 0;
     }
 
-    public async Task<Received> ReceiveAsync(ArtifactDigest digest, string uploader, UploadRange range, Stream body, CancellationToken cancel)
+    public long PartialBytes(string uploader, ArtifactDigest except)
+    {
+        var own = PartialOf(except, uploader);
+        var folder = new DirectoryInfo(Path.GetDirectoryName(own)!);
+        return folder.Exists ? folder.EnumerateFiles().Where(f => f.FullName != own).Sum(LengthOf) : 0;
+    }
+
+    public async Task<Received> ReceiveAsync(
+        ArtifactDigest digest, string uploader, UploadRange range, long? room, Stream body, Func<long, Action, Task<bool>> keep, CancellationToken cancel)
     {
         if ((range.Total ?? range.Length ?? 0) > _options.MaxBytes)
             throw new FogException(ArtifactErrors.TooLarge(_options.MaxBytes));
@@ -72,7 +80,7 @@ internal sealed class ArtifactStore : IArtifactStore
                 file = Lock(path) ?? throw new FogException(ArtifactErrors.UploadInProgress);
             }
             await using (file)
-                return await ReceiveAsync(digest, range, body, file, path, cancel);
+                return await ReceiveAsync(digest, range, room, body, keep, file, path, cancel);
         }
         catch (IOException failure) when (IsDiskFull(failure))
         {
@@ -86,7 +94,8 @@ internal sealed class ArtifactStore : IArtifactStore
         }
     }
 
-    private async Task<Received> ReceiveAsync(ArtifactDigest digest, UploadRange range, Stream body, FileStream file, string path, CancellationToken cancel)
+    private async Task<Received> ReceiveAsync(
+        ArtifactDigest digest, UploadRange range, long? room, Stream body, Func<long, Action, Task<bool>> keep, FileStream file, string path, CancellationToken cancel)
     {
         if (range.Continues && file.Length != range.First)
             return new Received(Complete: false, file.Length) { WrongOffset = true };
@@ -96,7 +105,11 @@ internal sealed class ArtifactStore : IArtifactStore
 
         // A fresh upload is hashed on its way in; of a continued one this process has not seen the beginning.
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        var written = await CopyAsync(body, file, hash, range, cancel);
+        if (await CopyAsync(body, file, hash, range, room, cancel) is not { } written)
+        {
+            File.Delete(path);
+            return new Received(Complete: false, room!.Value) { Refused = true };
+        }
         var size = range.First + written;
         if (range.Length is { } announced && written != announced)
             throw new FogException(ArtifactErrors.Incomplete);
@@ -119,13 +132,28 @@ internal sealed class ArtifactStore : IArtifactStore
         }
         var home = PathOf(digest);
         MakeFolder(Path.GetDirectoryName(home)!);
-        // Two uploads of one content may both get here: they rename the same bytes onto the same name.
-        File.Move(path, home, overwrite: true);
-        Directories.Flush(Path.GetDirectoryName(home)!);
-        return new Received(Complete: true, size);
+        var kept = false;
+        try
+        {
+            kept = await keep(size, () =>
+            {
+                // Two uploads of one content may both get here: they rename the same bytes onto the same name.
+                File.Move(path, home, overwrite: true);
+                Directories.Flush(Path.GetDirectoryName(home)!);
+            });
+        }
+        catch (FogException refusal) when (refusal.Error.Kind != ErrorKind.Unavailable)
+        {
+            File.Delete(path);
+            throw;
+        }
+        if (!kept)
+            File.Delete(path);
+        return new Received(kept, size) { Refused = !kept };
     }
 
-    private async Task<long> CopyAsync(Stream body, FileStream file, IncrementalHash hash, UploadRange range, CancellationToken cancel)
+    /// <summary>Null: there was no room for all of it.</summary>
+    private async Task<long?> CopyAsync(Stream body, FileStream file, IncrementalHash hash, UploadRange range, long? room, CancellationToken cancel)
     {
         var buffer = ArrayPool<byte>.Shared.Rent(BufferBytes);
         try
@@ -141,6 +169,8 @@ internal sealed class ArtifactStore : IArtifactStore
                     file.SetLength(0);
                     throw new FogException(ArtifactErrors.TooLarge(_options.MaxBytes));
                 }
+                if (range.First + written + read > room)
+                    return null;
                 await file.WriteAsync(buffer.AsMemory(0, read), cancel);
                 if (range.First == 0)
                     hash.AppendData(buffer, 0, read);
@@ -166,6 +196,19 @@ internal sealed class ArtifactStore : IArtifactStore
         finally
         {
             ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    /// <summary>0 when somebody has just finished or deleted it.</summary>
+    private static long LengthOf(FileInfo file)
+    {
+        try
+        {
+            return file.Length;
+        }
+        catch (FileNotFoundException)
+        {
+            return 0;
         }
     }
 

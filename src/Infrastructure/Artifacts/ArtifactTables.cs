@@ -30,15 +30,19 @@ internal sealed class ArtifactDb(FogDbContext db) : IArtifactDb, IArtifactCatalo
 {
     private const int QuotaLock = 0x666F_6702; // First half of the advisory lock around one account's total.
 
-    public async Task<bool?> RecordAsync(ArtifactDigest digest, long size, AccountId account, long? most, DateTimeOffset now, CancellationToken cancel)
+    public async Task<bool?> RecordAsync(ArtifactDigest digest, long size, AccountId account, long? most, DateTimeOffset now, Action appear, CancellationToken cancel)
     {
         if (most is null)
+        {
+            appear();
             return await RecordAsync(digest, size, account, now, cancel);
+        }
         // Uploads of one account record one after the other, so that none counts on room that another takes. Locked first, summed afterwards: a statement sees what was there when it began.
         await using var transaction = await db.Database.BeginTransactionAsync(cancel);
         await db.ExecuteSqlAsync("SELECT pg_advisory_xact_lock($1, hashtext($2))", cancel, QuotaLock, account.ToString());
         if (await SizeForAsync(digest, account, cancel) is null && await BytesOfAsync(account, cancel) + size > most)
             return null;
+        appear();
         var created = await RecordAsync(digest, size, account, now, cancel);
         await transaction.CommitAsync(cancel);
         return created;

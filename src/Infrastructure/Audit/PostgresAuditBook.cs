@@ -77,7 +77,7 @@ internal sealed class PostgresAuditBook(FogDbContext db) : IAuditBook
 
         var previous = AuditChain.Origin;
         // Both tables grow at the end only, so what lies below the head can be read in pieces.
-        for (var after = 0L; after < head;)
+        for (var after = long.MinValue; after < head;)
         {
             // The nearer of both sides' ends, so that neither sends more than a stretch however much of the other is gone.
             var last = await db.ScalarSqlAsync<long>(

@@ -116,7 +116,7 @@ internal sealed class ThroughputLoad(ArtifactOptions artifacts, NoopJobs jobs, T
     {
         if (!Directory.Exists(artifacts.Folder))
             return;
-        foreach (var folder in Directory.GetDirectories(artifacts.Folder, FolderPrefix + "*").Where(f => new DateTimeOffset(Directory.GetLastWriteTimeUtc(f)) < time.GetUtcNow() - Abandoned))
+        foreach (var folder in Directory.GetDirectories(artifacts.Folder, FolderPrefix + "*").Where(f => Directory.GetLastWriteTimeUtc(f) < (time.GetUtcNow() - Abandoned).UtcDateTime))
             Directory.Delete(folder, recursive: true);
     }
 
@@ -133,7 +133,11 @@ internal sealed class ThroughputLoad(ArtifactOptions artifacts, NoopJobs jobs, T
                 throw new InvalidOperationException("A SHA-256 is no digest.");
             using var body = new MemoryStream(content, writable: false);
             var started = Stopwatch.GetTimestamp();
-            await store.ReceiveAsync(digest, "benchmark", new UploadRange(0, ArtifactBytes, ArtifactBytes, Continues: false), body, cancel);
+            await store.ReceiveAsync(digest, "benchmark", new UploadRange(0, ArtifactBytes, ArtifactBytes, Continues: false), room: null, body, (_, appear) =>
+            {
+                appear();
+                return Task.FromResult(true);
+            }, cancel);
             to.Add("upload", ArtifactBytes / Megabyte, Stopwatch.GetElapsedTime(started));
             to.Moved(ArtifactBytes / Megabyte);
 

@@ -31,6 +31,7 @@ internal sealed class Credentials(IServiceScopeFactory scopes, ISignals signals,
             return null;
         if (Volatile.Read(ref _revocations) is { IsSignalled: true } signalled)
             Forget(signalled);
+        var revocations = Volatile.Read(ref _revocations);
         var now = clock.GetUtcNow();
         var hash = AccessSecret.HashOf(secret);
         var slot = Convert.ToBase64String(hash);
@@ -56,7 +57,23 @@ internal sealed class Credentials(IServiceScopeFactory scopes, ISignals signals,
             _known.Clear();
         var until = now + Freshness;
         _known[slot] = (found, found.ExpiresAt < until ? found.ExpiresAt.Value : until);
+        // Something was revoked while this was looked up, perhaps this very secret: what was read before that is not remembered.
+        if (revocations != Volatile.Read(ref _revocations) || revocations.IsSignalled)
+            _known.TryRemove(slot, out _);
         return found;
+    }
+
+    public async Task<bool> StandsAsync(Credential credential, CancellationToken cancel)
+    {
+        await using var scope = scopes.CreateAsyncScope();
+        return await scope.ServiceProvider.GetRequiredService<FogDbContext>().ScalarSqlAsync<bool>(
+            """
+            SELECT CASE
+                WHEN $1::uuid IS NOT NULL THEN EXISTS (SELECT FROM identity.sessions s JOIN identity.users u USING (account_id) WHERE s.id = $1 AND s.ended_at IS NULL AND s.expires_at > $4 AND u.is_active)
+                WHEN $2::uuid IS NOT NULL THEN EXISTS (SELECT FROM identity.access_keys k LEFT JOIN identity.users u USING (account_id)
+                    WHERE k.id = $2 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $4) AND u.is_active IS NOT FALSE)
+                ELSE EXISTS (SELECT FROM idle_compute.devices WHERE id = $3 AND unregistered_at IS NULL) END
+            """, cancel, credential.Session?.Value, credential.Key?.Value, credential.DeviceId, clock.GetUtcNow());
     }
 
     public void Dispose() => _revocations.Dispose();

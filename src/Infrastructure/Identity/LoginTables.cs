@@ -45,16 +45,19 @@ internal sealed class PasswordResets(FogDbContext db) : IPasswordResets
     public Task RequestAsync(string emailKey, DateTimeOffset now, TimeSpan quiet, CancellationToken cancel) => db.ExecuteSqlAsync(
         """
         INSERT INTO identity.password_resets AS r (email_key, requested_at) VALUES ($1, $2)
-        ON CONFLICT (email_key) DO UPDATE SET requested_at = $2, sent_at = NULL WHERE r.requested_at < $3
+        ON CONFLICT (email_key) DO UPDATE SET requested_at = $2, sent_at = NULL, secret_hash = NULL, expires_at = NULL WHERE r.requested_at < $3
         """, cancel, emailKey, now, now - quiet);
 
-    public async Task<IReadOnlyList<ResetRequest>> DueAsync(int most, CancellationToken cancel) => await db.QuerySqlAsync(
+    public async Task<IReadOnlyList<ResetRequest>> DueAsync(int most, DateTimeOffset now, CancellationToken cancel) => await db.QuerySqlAsync(
         """
         SELECT r.email_key, a.name, u.email FROM identity.password_resets r
         LEFT JOIN identity.users u ON u.email_key = r.email_key AND u.is_active LEFT JOIN identity.accounts a ON a.id = u.account_id
-        WHERE r.sent_at IS NULL ORDER BY r.requested_at LIMIT $1
+        WHERE r.sent_at IS NULL AND r.requested_at <= $2 AND coalesce(r.expires_at > $2, true) ORDER BY r.requested_at LIMIT $1
         """,
-        row => new ResetRequest(row.GetString(0), row.IsDBNull(1) ? null : (row.GetString(1), row.GetString(2))), cancel, most);
+        row => new ResetRequest(row.GetString(0), row.IsDBNull(1) ? null : (row.GetString(1), row.GetString(2))), cancel, most, now);
+
+    public Task PostponeAsync(string emailKey, DateTimeOffset again, DateTimeOffset giveUp, CancellationToken cancel) => db.ExecuteSqlAsync(
+        "UPDATE identity.password_resets SET requested_at = $2, expires_at = coalesce(expires_at, $3) WHERE email_key = $1 AND sent_at IS NULL", cancel, emailKey, again, giveUp);
 
     public Task MarkSentAsync(string emailKey, byte[] secretHash, DateTimeOffset now, DateTimeOffset expires, CancellationToken cancel) =>
         db.ExecuteSqlAsync("UPDATE identity.password_resets SET secret_hash = $2, sent_at = $3, expires_at = $4 WHERE email_key = $1", cancel, emailKey, secretHash, now, expires);
@@ -86,6 +89,6 @@ internal sealed class LoginRemains(FogDbContext db) : ILoginRemains
         var deleted = await db.ExecuteSqlAsync("DELETE FROM identity.session_tokens WHERE secret_hash IN (SELECT secret_hash FROM identity.session_tokens WHERE expires_at < $1 LIMIT $2)", cancel, now, most);
         deleted += await db.ExecuteSqlAsync("DELETE FROM identity.sessions WHERE id IN (SELECT id FROM identity.sessions WHERE expires_at < $1 OR ended_at < $1 LIMIT $2)", cancel, now - sessionsKept, most);
         deleted += await db.ExecuteSqlAsync("DELETE FROM identity.login_failures WHERE key IN (SELECT key FROM identity.login_failures WHERE last_at < $1 LIMIT $2)", cancel, now - LoginThrottle.Memory, most);
-        return deleted + await db.ExecuteSqlAsync("DELETE FROM identity.password_resets WHERE expires_at < $1 AND sent_at IS NOT NULL", cancel, now);
+        return deleted + await db.ExecuteSqlAsync("DELETE FROM identity.password_resets WHERE expires_at < $1", cancel, now);
     }
 }

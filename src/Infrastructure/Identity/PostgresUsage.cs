@@ -45,11 +45,17 @@ internal sealed class PostgresUsage(FogDbContext db) : IUsage
     public async Task<int> CommitComputeAsync(int most, DateOnly keep, CancellationToken cancel)
     {
         await db.ExecuteSqlAsync("DELETE FROM identity.usage WHERE day < $1", cancel, keep);
+        // What was broken off or failed by itself ran as well, once a task: else whoever cancels a job just before its end computes for nothing. What devices lost costs nobody.
         // Rows of usage are locked in the order of days and accounts, as the counter of requests does.
         return (int)await db.ScalarSqlAsync<long>(
             """
             WITH ended AS (
-                SELECT r.job, j.run_ms FROM identity.compute_reservations r JOIN scheduler.jobs j ON j.id = r.job
+                SELECT r.job, j.run_ms + CASE WHEN j.state = 'Completed' THEN 0 ELSE coalesce((
+                    SELECT sum(longest) FROM (
+                        SELECT max(greatest(a.wall_ms, CASE WHEN a.started_at IS NOT NULL THEN extract(epoch FROM a.finished_at - greatest(a.started_at, a.leased_at)) * 1000 END)) AS longest
+                        FROM scheduler.attempts a JOIN scheduler.tasks t ON t.job_id = a.job_id AND t.index = a.task_index
+                        WHERE a.job_id = r.job AND t.state <> 'Succeeded' AND a.state IN ('Cancelled', 'TimedOut', 'Crashed') GROUP BY a.task_index) AS unfinished), 0)::bigint END AS run_ms
+                FROM identity.compute_reservations r JOIN scheduler.jobs j ON j.id = r.job
                 WHERE j.state IN ('Completed', 'Failed', 'Cancelled', 'Expired', 'Rejected') LIMIT $1),
             gone AS (
                 DELETE FROM identity.compute_reservations r USING ended e WHERE r.job = e.job RETURNING r.day, r.account, e.run_ms - r.milliseconds AS change),

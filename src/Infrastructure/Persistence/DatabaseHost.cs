@@ -108,8 +108,8 @@ public sealed class DatabaseHost : IAsyncDisposable
             NoResetOnClose = true,
             // A migration that fails names its statement.
             IncludeFailedBatchedCommand = true,
-            // Passwords stay in memory: dedicated connections are made from this string.
-            PersistSecurityInfo = true,
+            // This string keeps the password, for all connections are made from it; what the driver shows of them (log lines, names of pools in metrics) does not, whatever DATABASE_URL says.
+            PersistSecurityInfo = false,
         };
         // Kerberos only for those who ask for it: trying costs every new connection a failure, and a line on stderr, where its library is missing, as in small images.
         if (builder.GssEncryptionMode == GssEncryptionMode.Prefer)

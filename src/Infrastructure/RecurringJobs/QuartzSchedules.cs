@@ -39,7 +39,9 @@ internal sealed partial class QuartzSchedules(
         if (_rows.Count == 0)
             return;
         // A pool of its own: busy requests do not hold up the clock, and its handful of connections say in pg_stat_activity whose they are.
-        await using var connections = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(host.ConnectionString) { MaxPoolSize = MostAtOnce + 2, ApplicationName = "fogcompute schedules" });
+        const string name = "fogcompute schedules";
+        var parts = new NpgsqlConnectionStringBuilder(host.ConnectionString) { MaxPoolSize = MostAtOnce + 2, ApplicationName = name };
+        await using var connections = new NpgsqlDataSourceBuilder(parts.ConnectionString) { Name = name }.Build();
         while (!stop.IsCancellationRequested)
         {
             try

@@ -162,6 +162,18 @@ public sealed class AuditLogTests
     }
 
     [Test]
+    public async Task An_entry_slipped_in_before_the_first_is_found()
+    {
+        await _server.PostAsync("/api/identity/accounts", new JsonObject { ["name"] = "after-the-forged" });
+        Assert.That((await SealedAsync()).GetProperty("intact").GetBoolean(), Is.True);
+        await TamperAsync("INSERT INTO audit.entries (id, at, caller, action, details) VALUES (-7, '2026-01-01', 'user', 'identity.logged_in', '{}')", async () =>
+        {
+            var state = await GetAsync("/api/audit/verification");
+            Assert.That((state.GetProperty("intact").GetBoolean(), state.GetProperty("brokenEntry").GetInt64()), Is.EqualTo((false, -7L)));
+        });
+    }
+
+    [Test]
     public async Task A_log_cut_off_at_its_end_differs_from_the_hash_that_was_noted()
     {
         await _server.PostAsync("/api/identity/accounts", new JsonObject { ["name"] = "last" });

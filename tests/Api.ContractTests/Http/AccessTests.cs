@@ -2,6 +2,8 @@ using System.Diagnostics;
 using System.Net;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.DependencyInjection;
 using FogCompute.Application.Common.Messaging;
 using FogCompute.Application.Common.Security;
@@ -246,6 +248,26 @@ public sealed class AccessTests
         using var client = _server.NewClient(token);
         using var answer = await client.PostAsync("/api/identity/enrolment-tokens", ApiServer.Json("{}"));
         await answer.ProblemAsync(403, "identity.forbidden");
+        await RegisterAsync(_server.Client, "long-there");
+        using var end = await client.DeleteAsync("/api/idle-compute/devices/long-there");
+        await end.ProblemAsync(403, "idle_compute.enrolment_only");
+    }
+
+    [Test]
+    public async Task Gives_a_key_that_may_only_read_devices_nothing_to_change_about_them()
+    {
+        var (account, owner, _) = await _server.NewMemberAsync("reads-devices");
+        await RegisterAsync(owner, "read-only-pc");
+        var secret = (await _server.PostAsync("/api/identity/api-keys", new JsonObject { ["name"] = "r", ["account_id"] = account.ToString(), ["permissions"] = new JsonArray("devices.read", "keys.manage") }))["secret"]!.GetValue<string>();
+        using var reader = _server.NewClient(secret);
+        using var seen = await reader.GetAsync("/api/idle-compute/devices/read-only-pc");
+        Assert.That(seen.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        using var beat = await reader.PostAsync("/api/idle-compute/devices/read-only-pc/heartbeat?battery=1", null);
+        await beat.ProblemAsync(403, "identity.forbidden");
+        using var token = await reader.PostAsync("/api/identity/enrolment-tokens", ApiServer.Json("{}"));
+        await token.ProblemAsync(403, "identity.forbidden");
+        using var own = await owner.PostAsync("/api/idle-compute/devices/read-only-pc/heartbeat?battery=1", null);
+        Assert.That(own.StatusCode, Is.EqualTo(HttpStatusCode.OK));
     }
 }
 
@@ -280,6 +302,13 @@ public sealed class ServerSettingsTests
         var builder = Program.NewBuilder([$"--FOG_SMTP_URL={value}"]);
         Assert.That(() => Api.Http.IdentitySettings.Read(builder.Configuration, Api.Http.ServerOptions.Read(builder.Configuration)), Throws.TypeOf<Api.Http.ConfigurationException>()
             .With.Message.Contains("FOG_SMTP_URL").And.Message.Not.Contains("hunter22"));
+    }
+
+    [Test]
+    public async Task Listens_where_its_own_settings_say_and_nowhere_else()
+    {
+        await using var server = await ApiServer.StartAsync(["--Kestrel:Endpoints:Other:Url=http://127.0.0.2:0", "--urls=http://127.0.0.3:0"]);
+        Assert.That(server.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses, Is.EqualTo(new[] { server.Url.GetLeftPart(UriPartial.Authority) }));
     }
 
     [Test]

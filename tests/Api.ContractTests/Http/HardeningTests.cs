@@ -4,7 +4,9 @@ using System.Net.Sockets;
 using System.Net.WebSockets;
 using System.Text;
 using System.Text.Json.Nodes;
+using FogCompute.Api.ContractTests.Identity;
 using FogCompute.Api.Http;
+using FogCompute.Infrastructure.Persistence;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -22,7 +24,7 @@ public sealed class HardeningTests
 
     [OneTimeSetUp]
     public async Task SetUp() => _server = await ApiServer.StartAsync(
-        ["--FOG_TRUSTED_PROXIES=127.0.0.1", "--FOG_HOSTS=pool.example", "--FOG_MAX_WEBSOCKETS=1", "--Logging:LogLevel:Default=Trace", "--Logging:LogLevel:Microsoft=Trace"],
+        ["--FOG_TRUSTED_PROXIES=127.0.0.1", "--FOG_HOSTS=pool.example", "--FOG_MAX_WEBSOCKETS=1", "--Logging:LogLevel:Default=Trace", $"--Logging:{typeof(Lines).FullName}:LogLevel:Default=Trace"],
         app => app.MapGet("/page", () => Results.Content("<p>page</p>", "text/html")),
         adjust: services =>
         {
@@ -62,6 +64,8 @@ public sealed class HardeningTests
             Assert.That(Header(answer, "Referrer-Policy"), Is.EqualTo("no-referrer"));
             Assert.That(Header(answer, "Content-Security-Policy"), Does.StartWith(policy).And.Contain("frame-ancestors 'none'"));
             Assert.That(Header(answer, "Strict-Transport-Security"), Is.Null, "only over https");
+            if (path.StartsWith("/api", StringComparison.Ordinal))
+                Assert.That(answer.Headers.CacheControl?.NoStore, Is.True);
             Assert.That(Header(answer, "Server"), Is.Null);
         }
     }
@@ -229,10 +233,26 @@ public sealed class HardeningTests
         (await _server.Client.PostAsync("/api/auth/login", ApiServer.Json(new JsonObject { ["username"] = "nobody", ["password"] = body }.ToJsonString()))).Dispose();
         (await _server.Client.PostAsync("/api/identity/accounts", ApiServer.Json(new JsonObject { ["name"] = "X" + body }.ToJsonString()))).Dispose();
 
+        var person = await People.RegisterAsync(_server);
+        (await People.RefreshAsync(_server, person.Refresh)).Dispose();
+        (await person.PostAsync("/api/auth/change-password", new { current_password = person.Password, new_password = "body-77aa10c1d33e" })).Dispose();
+
         var everything = string.Join('\n', _lines.All);
-        Assert.That(everything, Does.Contain("use_case").And.Contain("Microsoft.AspNetCore"), "the log was listened to at all levels");
-        foreach (var hidden in new[] { secret, token, device, inQuery, wrong, body })
+        Assert.That(everything, Does.Contain("use_case").And.Contain("Microsoft.AspNetCore.Mvc").And.Contain("Microsoft.EntityFrameworkCore").And.Contain("Npgsql"), "the log was listened to at all levels");
+        foreach (var hidden in new[] { secret, token, device, inQuery, wrong, body, person.Password, person.Access, person.Refresh, "body-77aa10c1d33e" })
             Assert.That(everything.Contains(hidden, StringComparison.Ordinal), Is.False, $"{hidden}: {_lines.All.FirstOrDefault(l => l.Contains(hidden, StringComparison.Ordinal))}");
+    }
+
+    /// <summary>Names of pools are labels of metrics, and connection strings stand in lines of the driver's log.</summary>
+    [TestCase("Host=db.example;Username=u;Password=hunter22")]
+    [TestCase("Host=db.example;Username=u;Password=hunter22;Persist Security Info=true")]
+    public void What_the_driver_shows_of_the_database_has_no_password(string database)
+    {
+        var host = DatabaseHost.At(database);
+        Assert.That(new Npgsql.NpgsqlConnectionStringBuilder(host.ConnectionString).Password, Is.EqualTo("hunter22"));
+        using var pool = host.CreateDataSource();
+        using var other = Npgsql.NpgsqlDataSource.Create(host.ConnectionString);
+        Assert.That(new[] { pool.ConnectionString, other.ConnectionString }, Is.All.Not.Contains("hunter22"));
     }
 
     /// <summary>What the server says until it closes or <paramref name="most"/> bytes have come.</summary>

@@ -107,7 +107,34 @@ public sealed class QuotaTests
     }
 
     [Test]
-    public async Task Api_calls_are_counted_and_refused_beyond_the_plan_but_not_those_of_devices_and_operators()
+    public async Task What_is_cancelled_just_before_its_end_has_run_all_the_same()
+    {
+        var (account, member, _) = await _server.NewMemberAsync("cancels");
+        using var submitted = await member.PostAsync("/api/scheduler/jobs", Job(3));
+        var job = (await submitted.JsonAsync()).GetProperty("jobId").GetGuid();
+        (await member.PostAsync("/api/idle-compute/devices", ApiServer.Json("""{"device_id":"ran-it","device_type":"desktop","cpu_cores":2,"memory_mb":1024}"""))).EnsureSuccessStatusCode();
+        // One task runs since six minutes, one is just being fetched, one was lost by its device.
+        await using (var run = _server.Database.DataSource.CreateCommand(
+            """
+            INSERT INTO scheduler.attempts (id, job_id, task_index, device_id, replica, epoch, state, leased_at, expires_at, started_at, finished_at, wall_ms, cpu_ms, log_bytes)
+            SELECT gen_random_uuid(), $1, n, 'ran-it', 0, 1, (ARRAY['Running', 'Staging', 'Lost'])[n + 1], now() - interval '7 minutes', now() + interval '1 hour',
+                CASE WHEN n <> 1 THEN now() - interval '6 minutes' END, CASE WHEN n = 2 THEN now() END, 0, 0, 0 FROM generate_series(0, 2) n
+            """))
+        {
+            run.Parameters.Add(new() { Value = job });
+            Assert.That(await run.ExecuteNonQueryAsync(), Is.EqualTo(3));
+        }
+        (await member.DeleteAsync($"/api/scheduler/jobs/{job}")).EnsureSuccessStatusCode();
+        await using var scope = _server.Services.CreateAsyncScope();
+        var usage = scope.ServiceProvider.GetRequiredService<IUsage>();
+        var day = Plans.DayOf(TimeProvider.System.GetUtcNow());
+        while ((await usage.OfAsync(new AccountId(account), day, CancellationToken.None)).ReservedMs > 0)
+            await Task.Delay(100);
+        Assert.That((await usage.OfAsync(new AccountId(account), day, CancellationToken.None)).ComputeMs, Is.InRange(360_000, 600_000), "neither what was lost nor what did not begin");
+    }
+
+    [Test]
+    public async Task Api_calls_are_counted_and_refused_beyond_the_plan_also_those_of_enrolment_tokens_but_not_those_of_devices_and_operators()
     {
         var (_, member, secret) = await _server.NewMemberAsync("calls");
         for (var i = 0; i < 40; i++)
@@ -116,6 +143,14 @@ public sealed class QuotaTests
         var detail = (await refused.ProblemAsync(429, "identity.api_quota_exceeded")).GetProperty("detail").GetString();
         Assert.That(detail, Does.Contain("free plan").And.Contain("allows 40 API calls").And.Contain("40 are used"));
         Assert.That(refused.Headers.RetryAfter?.Delta, Is.GreaterThan(TimeSpan.Zero).And.LessThanOrEqualTo(TimeSpan.FromDays(1)));
+
+        // Nor may it go on with what it makes others for: each registers a device.
+        var (counted, _, _) = await _server.NewMemberAsync("enrols");
+        using var token = _server.NewClient((await _server.PostAsync("/api/identity/enrolment-tokens", new JsonObject { ["account_id"] = counted.ToString(), ["uses"] = null }))["secret"]!.GetValue<string>());
+        for (var i = 0; i < 40; i++)
+            Assert.That((await token.GetAsync("/api/identity/whoami")).StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        using var enough = await token.GetAsync("/api/identity/whoami");
+        await enough.ProblemAsync(429, "identity.api_quota_exceeded");
 
         using var device = _server.NewClient(DevicesByName.Prefix + "busy");
         for (var i = 0; i < 60; i++)
@@ -150,6 +185,7 @@ public sealed class QuotaTests
     public async Task Artifacts_have_a_limit_in_all_and_what_is_there_already_costs_nothing()
     {
         var (_, member, _) = await _server.NewMemberAsync("stores");
+        string[] FilesOf(char filling) => Directory.GetFiles(_server.Home, Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(new string(filling, 6_000)))) + "*", SearchOption.AllDirectories);
         async Task<HttpResponseMessage> PutAsync(char filling, bool sized = true)
         {
             var bytes = Encoding.ASCII.GetBytes(new string(filling, 6_000));
@@ -166,8 +202,36 @@ public sealed class QuotaTests
             Assert.That(detail, Does.Contain("free plan").And.Contain("GiB"));
             Assert.That(refused.Headers.RetryAfter, Is.Null, "time does not help");
         }
+        Assert.That(FilesOf('b'), Is.Empty, "what was refused leaves nothing on the disk");
         Assert.That((await PutAsync('a')).StatusCode, Is.EqualTo(HttpStatusCode.OK));
         Assert.That((await QuotasAsync(member)).GetProperty("artifactGib").GetProperty("used").GetDouble(), Is.EqualTo(6_000.0 / (1 << 30)).Within(1e-6));
+    }
+
+    [Test]
+    public async Task Of_uploads_at_once_those_that_do_not_fit_leave_nothing_and_what_was_begun_takes_room()
+    {
+        var (_, member, _) = await _server.NewMemberAsync("stores-much");
+        async Task<HttpResponseMessage> PutAsync(byte[] bytes, string? range = null)
+        {
+            var request = new HttpRequestMessage(HttpMethod.Put, $"/api/artifacts/{Convert.ToHexStringLower(SHA256.HashData(bytes))}") { Content = new ByteArrayContent(range is null ? bytes : bytes[..^1]) };
+            request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/octet-stream");
+            if (range is not null)
+                request.Content.Headers.TryAddWithoutValidation("Content-Range", range);
+            return await member.SendAsync(request);
+        }
+        byte[][] contents = [.. Enumerable.Range(0, 6).Select(i => Encoding.ASCII.GetBytes(new string((char)('0' + i), 6_000)))];
+        var answers = await Task.WhenAll(contents.Select(c => PutAsync(c)));
+        Assert.That(answers.Select(a => (int)a.StatusCode).Order(), Is.EqualTo(new[] { 201, 429, 429, 429, 429, 429 }));
+        var kept = contents.Where(c => Directory.GetFiles(_server.Home, Convert.ToHexStringLower(SHA256.HashData(c)) + "*", SearchOption.AllDirectories).Length > 0).ToList();
+        Assert.That(kept, Is.EqualTo(new[] { contents[Array.FindIndex(answers, a => (int)a.StatusCode == 201)] }));
+
+        (_, member, _) = await _server.NewMemberAsync("begins-much");
+        using var begun = await PutAsync(contents[0], "bytes 0-5998/6000");
+        Assert.That((int)begun.StatusCode, Is.EqualTo(202), await begun.Content.ReadAsStringAsync());
+        using var more = await PutAsync(contents[1], "bytes 0-5998/6000");
+        await more.ProblemAsync(429, "identity.artifact_quota_exceeded");
+        using var again = await PutAsync(contents[0]);
+        Assert.That((int)again.StatusCode, Is.EqualTo(201), "its own beginning does not stand in its way");
     }
 
     [Test]

@@ -92,6 +92,11 @@ public sealed class RateLimitTests
             codes.Add((int)(await FromAsync(guesser, "203.0.113.5")).StatusCode);
         Assert.That(codes, Is.EqualTo(new[] { 401, 401, 401, 401, 429, 429 }));
         Assert.That((int)(await FromAsync(guesser, "203.0.113.6")).StatusCode, Is.EqualTo(401), "others still get the answer they need");
+        Assert.That((int)(await FromAsync(guesser, "203.0.113.5", "/metrics")).StatusCode, Is.EqualTo(429), "no way around");
+        codes.Clear();
+        for (var i = 0; i < 6; i++)
+            codes.Add((int)(await FromAsync(guesser, "203.0.113.7", "/metrics")).StatusCode);
+        Assert.That(codes, Is.EqualTo(new[] { 401, 401, 401, 401, 429, 429 }));
     }
 
     [Test]

@@ -307,8 +307,11 @@ public sealed class LoginTests
         Assert.That(await AuditedAsync("identity.password_check_failed", person.Account.ToString()), Is.EqualTo(1));
         using var common = await person.PostAsync("/api/auth/change-password", new { current_password = person.Password, new_password = "sunshine1" });
         Assert.That((await common.ProblemAsync(422, "identity.password_too_common")).FieldsOf(), Is.EqualTo(new[] { "new_password" }));
+        var link = await People.ResetTokenAsync(_server, person);
         using var right = await person.PostAsync("/api/auth/change-password", new { current_password = person.Password, new_password = "four green bottles fell" });
         Assert.That(right.StatusCode, Is.EqualTo(HttpStatusCode.OK), await right.Content.ReadAsStringAsync());
+        using var late = await _server.Client.PostAsync("/api/auth/reset-password/confirm", ApiServer.Json(JsonSerializer.Serialize(new { token = link, new_password = "ten grey geese at dawn" })));
+        await late.ProblemAsync(401, "identity.reset_invalid");
 
         Assert.That((await MeAsync(person.Access), await MeAsync(otherToken)), Is.EqualTo((HttpStatusCode.OK, HttpStatusCode.Unauthorized)));
         using var old = await person.LoginAsync();
@@ -441,6 +444,37 @@ public sealed class LoginTests
         Assert.That((await MeAsync(tokens[0]), await MeAsync(tokens[1]), await MeAsync(person.Access), await MeAsync(stranger.Access)),
             Is.EqualTo((HttpStatusCode.Unauthorized, HttpStatusCode.Unauthorized, HttpStatusCode.OK, HttpStatusCode.OK)));
         Assert.That(await SessionsAsync(), Has.Count.EqualTo(1));
+    }
+
+    [Test]
+    public async Task A_log_that_is_being_followed_ends_with_the_session()
+    {
+        var person = await People.RegisterAsync(_server);
+        using var other = await person.LoginAsync();
+        using var second = _server.NewClient((await other.JsonAsync()).GetProperty("access_token").GetString());
+        using var submitted = await person.PostAsync("/api/scheduler/jobs", new { name = "followed" });
+        var job = (await submitted.JsonAsync()).GetProperty("jobId").GetString();
+        using var stream = await person.Client.GetAsync($"/api/scheduler/jobs/{job}/logs?follow=true", HttpCompletionOption.ResponseHeadersRead);
+        var end = stream.Content.ReadAsStringAsync();
+
+        async Task StirAsync()
+        {
+            foreach (var status in new[] { "pause", "resume" })
+                (await second.PatchAsync($"/api/scheduler/jobs/{job}", ApiServer.Json($$"""{"status":"{{status}}"}"""))).EnsureSuccessStatusCode();
+        }
+        await StirAsync();
+        await Task.Delay(1100);
+        await StirAsync();
+        Assert.That(end.IsCompleted, Is.False);
+        (await second.DeleteAsync("/api/auth/sessions")).EnsureSuccessStatusCode();
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        while (!end.IsCompleted)
+        {
+            await StirAsync();
+            await Task.WhenAny(end, Task.Delay(200, patience.Token));
+            patience.Token.ThrowIfCancellationRequested();
+        }
+        Assert.That(await end, Does.Not.Contain("event: end"));
     }
 
     [Test]

@@ -105,12 +105,12 @@ public sealed class RoleTests
         await RefusedAsync(person.Client, new { name = "x", permissions = new[] { "operate" } }, "permissions");
         await People.SetRolesAsync(_server, person.Account, "operator");
         await RefusedAsync(person.Client, new { name = "x", permissions = new[] { "users.manage" } }, "permissions");
-        using var brief = await KeyAsync(person, new { name = "brief", permissions = new[] { "keys.manage", "jobs.read" }, expires_in_days = 2 });
+        using var brief = await KeyAsync(person, new { name = "brief", permissions = new[] { "keys.manage", "jobs.read", "devices.write" }, expires_in_days = 2 });
         await RefusedAsync(brief, new { name = "x", permissions = new[] { "jobs.read" }, expires_in_days = 3 }, "expires_in_days");
         using var heir = await brief.PostAsync("/api/identity/api-keys", ApiServer.Json("""{"name":"heir"}"""));
         var key = await heir.JsonAsync();
         Assert.That(key.GetProperty("expiresAt").GetDateTimeOffset(), Is.LessThan(TimeProvider.System.GetUtcNow().AddDays(2)));
-        Assert.That(key.GetProperty("permissions").EnumerateArray().Select(p => p.GetString()), Is.EqualTo(new[] { "jobs.read", "keys.manage" }), "by default what an ordinary member may, as far as its maker may");
+        Assert.That(key.GetProperty("permissions").EnumerateArray().Select(p => p.GetString()), Is.EqualTo(new[] { "devices.write", "jobs.read", "keys.manage" }), "by default what an ordinary member may, as far as its maker may");
         using var token = await brief.PostAsync("/api/identity/enrolment-tokens", ApiServer.Json("""{"expires_in_hours":720}"""));
         Assert.That((await token.JsonAsync()).GetProperty("expiresAt").GetDateTimeOffset(), Is.LessThan(TimeProvider.System.GetUtcNow().AddDays(2)));
     }
