@@ -426,7 +426,7 @@ function tiles() {
     set('processing', count(processing), `${count(q.executing)} executing, ${count(q.verifying)} verifying`);
     set('succeeded', count(q.lastDay.succeeded), `24 h · ${count(q.lastHour.succeeded)} in the last hour`);
     set('failed', count(q.lastDay.failed), `24 h · ${count(q.lastHour.failed)} in the last hour`);
-    set('retrying', count(q.retrying), `${count(q.lastHour.retries)} failed attempts in the last hour`);
+    set('retrying', count(q.retrying), `${count(q.lastHour.retries)} failed attempts in 1 h`);
     badge('processing', processing ? count(processing) : '');
     badge('succeeded', '');
     badge('failed', q.lastHour.failed ? count(q.lastHour.failed) : '', 'bad');

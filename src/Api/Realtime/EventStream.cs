@@ -32,25 +32,28 @@ public sealed class EventStream(IServiceScopeFactory scopes, EventFeed feed, Cal
         var first = await LookAsync(query with { After = after ?? long.MaxValue, Limit = after is null ? 1 : Page }, cancel);
         var began = time.GetTimestamp();
         using var stops = CancellationTokenSource.CreateLinkedTokenSource(cancel, lifetime.ApplicationStopping);
+        using var wire = new EventWire(http, time, cancel);
         EventListener? listener = null;
-        http.Response.ContentType = "text/event-stream";
-        http.Response.Headers.CacheControl = "no-store";
-        http.Response.Headers["X-Accel-Buffering"] = "no";
+        wire.Open();
         try
         {
             listener = await feed.JoinAsync(EventFilter.Of(context.Caller, query.Job, query.Device), stops.Token);
-            await http.Response.WriteAsync("retry: 2000\n", cancel);
+            await wire.WriteAsync("retry: 2000\n");
             if (after is null)
-                await WriteAsync(http, listener.From, "open", new { last = listener.From }, cancel);
+                await WriteAsync(wire, listener.From, "open", new { last = listener.From });
             else
-                await CatchUpAsync(http, query, first, after.Value, listener.From, cancel);
-            await http.Response.Body.FlushAsync(cancel);
-            await FollowAsync(http, listener, began, cancel, stops.Token);
+                await CatchUpAsync(wire, query, first, after.Value, listener.From, cancel);
+            await wire.FlushAsync();
+            await FollowAsync(wire, listener, began, stops.Token);
+        }
+        catch (OperationCanceledException) when (wire.IsStalled)
+        {
+            http.Abort();
         }
         catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
         {
             // A whole end: the client comes back with the last id it got.
-            await http.Response.WriteAsync("retry: 1000\n: the control plane is stopping\n\n", cancel);
+            await wire.WriteAsync("retry: 1000\n: the control plane is stopping\n\n");
         }
         finally
         {
@@ -60,7 +63,7 @@ public sealed class EventStream(IServiceScopeFactory scopes, EventFeed feed, Cal
     }
 
     /// <summary>What was kept between the client's last event and where the feed begins for it.</summary>
-    private async Task CatchUpAsync(HttpContext http, ListEventsQuery query, EventList page, long after, long until, CancellationToken cancel)
+    private async Task CatchUpAsync(EventWire wire, ListEventsQuery query, EventList page, long after, long until, CancellationToken cancel)
     {
         var reached = after;
         for (var opening = true; ; opening = false)
@@ -69,22 +72,22 @@ public sealed class EventStream(IServiceScopeFactory scopes, EventFeed feed, Cal
             if (page.Reset)
                 reached = page.Events.Count > 0 ? page.Events[0].Id - 1 : until;
             if (page.Reset || opening)
-                await WriteAsync(http, reached, page.Reset ? "reset" : "open", new { last = reached }, cancel);
+                await WriteAsync(wire, reached, page.Reset ? "reset" : "open", new { last = reached });
             foreach (var happened in page.Events)
             {
                 if (happened.Id > until)
                     return;
-                await WriteAsync(http, happened.Id, happened.Kind, happened, cancel);
+                await WriteAsync(wire, happened.Id, happened.Kind, happened);
                 reached = happened.Id;
             }
-            await http.Response.Body.FlushAsync(cancel);
+            await wire.FlushAsync();
             if (page.Events.Count < Page && page.Last >= until)
                 return;
             page = await LookAsync(query with { After = reached, Limit = Page }, cancel);
         }
     }
 
-    private async Task FollowAsync(HttpContext http, EventListener listener, long began, CancellationToken cancel, CancellationToken stops)
+    private async Task FollowAsync(EventWire wire, EventListener listener, long began, CancellationToken stops)
     {
         Task<bool>? more = null;
         var reached = listener.From;
@@ -94,10 +97,10 @@ public sealed class EventStream(IServiceScopeFactory scopes, EventFeed feed, Cal
             reached = Math.Max(reached, feed.Position);
             while (listener.Events.TryRead(out var happened))
             {
-                await WriteAsync(http, happened.Id, happened.Kind, happened, cancel);
+                await WriteAsync(wire, happened.Id, happened.Kind, happened);
                 reached = Math.Max(reached, happened.Id);
             }
-            await http.Response.Body.FlushAsync(cancel);
+            await wire.FlushAsync();
             try
             {
                 more ??= listener.Events.WaitToReadAsync(stops).AsTask();
@@ -107,13 +110,13 @@ public sealed class EventStream(IServiceScopeFactory scopes, EventFeed feed, Cal
             }
             catch (TimeoutException)
             {
-                await http.Response.WriteAsync(string.Create(CultureInfo.InvariantCulture, $"id: {reached}\n: waiting\n\n"), cancel);
+                await wire.WriteAsync(string.Create(CultureInfo.InvariantCulture, $"id: {reached}\n: waiting\n\n"));
             }
         }
     }
 
-    private static Task WriteAsync(HttpContext http, long id, string name, object data, CancellationToken cancel) =>
-        http.Response.WriteAsync(string.Create(CultureInfo.InvariantCulture, $"id: {id}\nevent: {name}\ndata: {JsonSerializer.Serialize(data, WireJson.Responses)}\n\n"), cancel);
+    private static Task WriteAsync(EventWire wire, long id, string name, object data) =>
+        wire.WriteAsync(string.Create(CultureInfo.InvariantCulture, $"id: {id}\nevent: {name}\ndata: {JsonSerializer.Serialize(data, WireJson.Responses)}\n\n"));
 
     private async Task<EventList> LookAsync(ListEventsQuery query, CancellationToken cancel)
     {

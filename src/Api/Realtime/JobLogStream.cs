@@ -26,45 +26,57 @@ public sealed class JobLogStream(
         var opened = false;
         var allowed = time.GetTimestamp();
         using var ends = CancellationTokenSource.CreateLinkedTokenSource(cancel, lifetime.ApplicationStopping);
-        while (true)
+        using var wire = new EventWire(http, time, cancel);
+        try
         {
-            using var ticket = signals.Listen(Topics.Job(query.JobId));
-            if (time.GetElapsedTime(allowed) >= AccessPeriod)
+            await FollowAsync();
+        }
+        catch (OperationCanceledException) when (wire.IsStalled)
+        {
+            http.Abort();
+        }
+
+        async Task FollowAsync()
+        {
+            while (true)
             {
-                // A job can run for days: who was logged out meanwhile, or whose key was revoked, reads no further.
-                if (credential.Credential is { } reader && !await credentials.StandsAsync(reader, cancel))
+                using var ticket = signals.Listen(Topics.Job(query.JobId));
+                if (time.GetElapsedTime(allowed) >= AccessPeriod)
+                {
+                    // A job can run for days: who was logged out meanwhile, or whose key was revoked, reads no further.
+                    if (credential.Credential is { } reader && !await credentials.StandsAsync(reader, cancel))
+                        return;
+                    allowed = time.GetTimestamp();
+                }
+                // The first look decides between a stream and a problem document, so headers wait for it.
+                var logs = await LookAsync(query, cancel);
+                if (!opened)
+                {
+                    wire.Open();
+                    opened = true;
+                }
+                foreach (var log in logs.Logs)
+                {
+                    if (NewText(seen, log) is { Length: > 0 } text)
+                        await SendAsync(wire, "log", new { task = log.Task, stream = "log", text });
+                }
+                if (logs.Status is "completed" or "failed" or "cancelled")
+                {
+                    await SendAsync(wire, "end", new { status = logs.Status });
                     return;
-                allowed = time.GetTimestamp();
-            }
-            // The first look decides between a stream and a problem document, so headers wait for it.
-            var logs = await LookAsync(query, cancel);
-            if (!opened)
-            {
-                http.Response.ContentType = "text/event-stream";
-                http.Response.Headers.CacheControl = "no-store";
-                opened = true;
-            }
-            foreach (var log in logs.Logs)
-            {
-                if (NewText(seen, log) is { Length: > 0 } text)
-                    await SendAsync(http, "log", new { task = log.Task, stream = "log", text }, cancel);
-            }
-            if (logs.Status is "completed" or "failed" or "cancelled")
-            {
-                await SendAsync(http, "end", new { status = logs.Status }, cancel);
-                return;
-            }
-            await http.Response.Body.FlushAsync(cancel);
-            var quiet = time.GetTimestamp();
-            try
-            {
-                if (!await ticket.WaitAsync(KeepAlive, ends.Token) && time.GetElapsedTime(quiet) >= KeepAlive)
-                    await http.Response.WriteAsync(": waiting\n\n", cancel);
-            }
-            catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
-            {
-                await http.Response.WriteAsync("retry: 1000\n: the control plane is stopping\n\n", cancel);
-                return;
+                }
+                await wire.FlushAsync();
+                var quiet = time.GetTimestamp();
+                try
+                {
+                    if (!await ticket.WaitAsync(KeepAlive, ends.Token) && time.GetElapsedTime(quiet) >= KeepAlive)
+                        await wire.WriteAsync(": waiting\n\n");
+                }
+                catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
+                {
+                    await wire.WriteAsync("retry: 1000\n: the control plane is stopping\n\n");
+                    return;
+                }
             }
         }
     }
@@ -81,10 +93,10 @@ public sealed class JobLogStream(
         return fresh <= 0 ? "" : fresh >= tail.Length ? log.Text : System.Text.Encoding.UTF8.GetString(tail.AsSpan(tail.Length - (int)fresh));
     }
 
-    private static async Task SendAsync(HttpContext http, string name, object data, CancellationToken cancel)
+    private static async Task SendAsync(EventWire wire, string name, object data)
     {
-        await http.Response.WriteAsync($"event: {name}\ndata: {JsonSerializer.Serialize(data, WireJson.Responses)}\n\n", cancel);
-        await http.Response.Body.FlushAsync(cancel);
+        await wire.WriteAsync($"event: {name}\ndata: {JsonSerializer.Serialize(data, WireJson.Responses)}\n\n");
+        await wire.FlushAsync();
     }
 
     private async Task<JobLogs> LookAsync(GetJobLogsQuery query, CancellationToken cancel)

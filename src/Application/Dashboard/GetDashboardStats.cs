@@ -42,6 +42,7 @@ public sealed record BenchmarksPart(
     int? TestsRun, double? AvgScore, int? QueueLength, double? AvgLatency, double? Throughput, double? NetworkUtilization, double? CpuUsage, double? MemoryUsage);
 
 /// <param name="HarvestingDevices">Devices that run an attempt.</param>
+/// <param name="ComputeHours">Wall hours of accepted attempts, of all devices that ever worked here.</param>
 public sealed record IdlePart(int? TotalDevices, int? HarvestingDevices, double? ComputeHours);
 
 /// <param name="TotalSupply">Credits, six places.</param>
@@ -50,7 +51,7 @@ public sealed record TokenomicsPart(decimal? TotalSupply, int? ActiveStakers);
 /// <param name="CircuitHealth">0–1; null without circuits.</param>
 public sealed record PrivacyPart(int? ActiveCircuits, double? CircuitHealth);
 
-/// <summary>The machine of this control plane over the last second.</summary>
+/// <summary>The machine of this control plane over the last second. In a container, too, it is the whole machine and not the share that the container may use; only the network is the container's own.</summary>
 public sealed record HostPart(double CpuUsage, double MemoryUsage, HostDiskPart Disk, HostNetworkPart Network);
 
 /// <param name="Read">Bytes per second, all disks.</param>

@@ -9,7 +9,7 @@ using Microsoft.EntityFrameworkCore;
 namespace FogCompute.Application.IdleCompute;
 
 // GET /api/idle-compute/stats
-// What the pool's devices offer and have done; sums over the device table, no estimates.
+// What the pool's devices offer, and what all devices ever did; sums over the device table, no estimates.
 
 [RequiresPermission(Permissions.Public)]
 public sealed record GetIdleComputeStatsQuery : IQuery<IdleComputeStats>;
@@ -35,6 +35,7 @@ public sealed record IdleComputeStats
 
 public sealed record DeviceResources(double Cpu, double Memory, double AvgBattery);
 
+/// <summary>Of all devices that ever worked here: who leaves does not take along what was done.</summary>
 /// <param name="Efficiency">Share of attempts whose device was not lost, 0–1.</param>
 public sealed record HarvestFigures(long TasksCompleted, double TotalComputeHours, double Efficiency);
 
@@ -62,8 +63,10 @@ internal sealed class GetIdleComputeStatsHandler(IIdleComputeDb db, IPlacementPo
         var seen = (await pool.DevicesAsync(now, cancellationToken)).ToDictionary(d => d.Id, StringComparer.Ordinal);
         var items = devices.Select(d => DeviceReads.Item(d, seen.GetValueOrDefault(d.Id)?.Leases ?? 0, options, now)).ToList();
         int With(string status) => items.Count(i => i.Status == status);
-        var (completed, losses) = (devices.Sum(d => d.TasksCompleted), devices.Sum(d => d.Losses));
-        var hours = Math.Round(devices.Sum(d => d.ComputeMs) / 3_600_000.0, 6);
+        var gone = await db.Devices.AsNoTracking().Where(d => d.UnregisteredAt != null).GroupBy(_ => 1)
+            .Select(g => new { Completed = g.Sum(d => d.TasksCompleted), Losses = g.Sum(d => d.Losses), Ms = g.Sum(d => d.ComputeMs) }).SingleOrDefaultAsync(cancellationToken);
+        var (completed, losses) = (devices.Sum(d => d.TasksCompleted) + (gone?.Completed ?? 0), devices.Sum(d => d.Losses) + (gone?.Losses ?? 0));
+        var hours = Math.Round((devices.Sum(d => d.ComputeMs) + (gone?.Ms ?? 0)) / 3_600_000.0, 6);
         var batteries = devices.Where(d => d.BatteryPercent is not null).Select(d => d.BatteryPercent!.Value).ToList();
         var live = seen.Values.Where(d => d.Unavailable is null).ToList();
         var (leased, cores) = (live.Sum(d => (double)d.LeasedMillicores), live.Sum(d => (double)d.CpuMillicores));

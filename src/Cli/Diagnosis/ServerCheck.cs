@@ -88,7 +88,8 @@ internal static class ServerCheck
         "database" => "Start the database, or set the clocks; the control plane recovers by itself. With the server's DATABASE_URL set here, fog doctor tries the login.",
         "cache" => "Start Redis, or unset the server's REDIS_URL. With it set here, fog doctor tries it.",
         "edge" => "See the machines: fog node list, fog node why ID",
-        "jobs" or "scheduler" or "dao" => "The control plane's log has the failure of the recurring job.",
+        "jobs" => "See which and why: fog ops jobs, or the page /ops/jobs. A paused one goes on with fog ops resume NAME.",
+        "scheduler" or "dao" => "See its recurring job: fog ops jobs. The control plane's log has the failure.",
         _ => "The control plane's log says more.",
     };
 

@@ -96,6 +96,7 @@ internal sealed class ThroughputLoad(ArtifactOptions artifacts, NoopJobs jobs, T
     {
         to.Declare("upload", "MB/s");
         to.Declare("download", "MB/s");
+        to.Note("download", "Read right after it was written, so from memory rather than from the disk.");
         to.Declare("dispatch", "tasks/s");
         DeleteLeftovers();
         var folder = Path.Combine(artifacts.Folder, FolderPrefix + run.ToString("N"));

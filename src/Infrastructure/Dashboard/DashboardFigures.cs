@@ -11,7 +11,7 @@ internal sealed class DashboardFigures(FogDbContext db) : IDashboardFigures
         var (compute, score, runs) = (await db.QuerySqlAsync(
             """
             SELECT d.compute_ms, d.score, (SELECT count(*)::int FROM benchmarks.runs WHERE state = 'Completed')
-            FROM (SELECT coalesce(sum(compute_ms), 0)::bigint AS compute_ms, avg(benchmark_score) AS score FROM idle_compute.devices WHERE unregistered_at IS NULL) AS d
+            FROM (SELECT coalesce(sum(compute_ms), 0)::bigint AS compute_ms, avg(benchmark_score) FILTER (WHERE unregistered_at IS NULL) AS score FROM idle_compute.devices) AS d
             """,
             r => (r.GetInt64(0), r.IsDBNull(1) ? (double?)null : r.GetDouble(1), r.GetInt32(2)), cancel)).Single();
         // After the other: what opens a connection to a new server is not what a round trip takes.

@@ -173,9 +173,8 @@ public sealed class ThirtyEndpointsTests
         var benchmark = await SendAsync("POST", "/api/benchmarks/start", """{"type":"stress","duration":60}""", 200, "success:b benchmarkId:u type:'latency|throughput|stress' status:'running'");
         await RefuseAsync("POST", "/api/benchmarks/start", """{"type":"latency"}""", 409, "benchmarks.already_running");
         JsonNode data;
-        do
-            data = await GetAsync("/api/benchmarks/data", BenchmarkData, note: false);
-        while (data["metrics"]!.AsArray().Count == 0);
+        while ((data = await GetAsync("/api/benchmarks/data", BenchmarkData, note: false))["metrics"]!.AsArray().Count == 0)
+            await Task.Delay(50);
         Note("GET /api/benchmarks/data");
         var id = benchmark["benchmarkId"]!.GetValue<string>();
         await SendAsync("POST", $"/api/benchmarks/stop?benchmark_id={id}", null, 200, "success:b benchmarkId:u status:'stopped'");
@@ -201,6 +200,22 @@ public sealed class ThirtyEndpointsTests
         TestContext.Out.WriteLine(string.Join("\n", _asked));
         TestContext.Out.WriteLine($"{endpoints.Count} endpoints below /api, {_asked.Count} answers");
         Assert.That(endpoints, Has.Count.EqualTo(30));
+    }
+
+    [Test]
+    public async Task What_a_device_did_stays_counted_when_it_leaves()
+    {
+        await SendAsync("POST", "/api/idle-compute/devices", """{"device_id":"leaver","device_type":"laptop","cpu_cores":2,"memory_mb":2048}""", 201, "success:b deviceId:s status:'registered' deviceToken:s");
+        await using (var worked = _server.Database.DataSource.CreateCommand("UPDATE idle_compute.devices SET compute_ms = 7200000, tasks_completed = 3, losses = 1 WHERE id = 'leaver'"))
+            await worked.ExecuteNonQueryAsync();
+        var before = await GetAsync("/api/idle-compute/stats", IdleStats, note: false);
+        Assert.That(before["harvestMetrics"]!["totalComputeHours"]!.GetValue<double>(), Is.GreaterThanOrEqualTo(2));
+        await SendAsync("DELETE", "/api/idle-compute/devices/leaver", null, 200, "success:b deviceId:s status:'unregistered'");
+        var after = await GetAsync("/api/idle-compute/stats", IdleStats, note: false);
+        Assert.That(after["totalDevices"]!.GetValue<int>(), Is.EqualTo(before["totalDevices"]!.GetValue<int>() - 1));
+        Assert.That((after["harvestMetrics"]!.ToJsonString(), after["harvest"]!.ToJsonString()), Is.EqualTo((before["harvestMetrics"]!.ToJsonString(), before["harvest"]!.ToJsonString())));
+        var dashboard = await GetAsync("/api/dashboard/stats", Dashboard.Replace(":n ", ":n? ", StringComparison.Ordinal), note: false);
+        Assert.That(dashboard["idle"]!["computeHours"]!.GetValue<double>(), Is.GreaterThanOrEqualTo(2));
     }
 
     /// <summary>The table would pass anything if the comparison did.</summary>

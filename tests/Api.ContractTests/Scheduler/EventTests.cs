@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.IO.Pipelines;
 using System.Net.ServerSentEvents;
 using System.Text.Json;
@@ -257,6 +258,26 @@ public sealed class EventTests
                     return long.Parse(line[4..]);
             }
         }
+    }
+
+    [Test]
+    public async Task Who_takes_nothing_for_half_a_minute_is_cut_off()
+    {
+        // A client whose buffers are full: no write ends.
+        var (time, wire) = (new ManualTimeProvider(), new Pipe(new PipeOptions(pauseWriterThreshold: 1, resumeWriterThreshold: 1)));
+        await using var scope = _server.Services.CreateAsyncScope();
+        var context = scope.ServiceProvider.GetRequiredService<CallerContext>();
+        context.Caller = Caller.System;
+        var stream = new EventStream(
+            _server.Services.GetRequiredService<IServiceScopeFactory>(), _server.Services.GetRequiredService<EventFeed>(), context, _server.Services.GetRequiredService<IHostApplicationLifetime>(), time);
+        var writing = stream.WriteAsync(new DefaultHttpContext { Response = { Body = wire.Writer.AsStream() } }, new ListEventsQuery(), null, CancellationToken.None);
+        var limit = Stopwatch.StartNew();
+        while (!writing.IsCompleted && limit.Elapsed < Patience)
+        {
+            await Task.Delay(10);
+            time.Advance(EventWire.StalledFor);
+        }
+        Assert.That(writing.IsCompletedSuccessfully, Is.True);
     }
 
     [Test]

@@ -27,7 +27,8 @@ public sealed record HostMetrics(
     public double NetworkMegabytesPerSecond => Math.Round((ReceivedBytesPerSecond + SentBytesPerSecond) / 1e6, 6);
 }
 
-/// <param name="Memory">Bytes.</param>
+/// <param name="Cores">That this process may use.</param>
+/// <param name="Memory">Bytes of the machine.</param>
 /// <param name="Disk">Kind of the disk that FOG_HOME is on: solid_state, rotating, or the file system where no disk is behind it.</param>
 /// <param name="Version">Of this control plane.</param>
 public sealed record MachineDescription(string? Cpu, int Cores, long? Memory, string Kernel, string? Disk, string Version);
