@@ -48,11 +48,12 @@ public sealed class RecurringJobsTests
     {
         var work = new TestWork();
         using var host = await StartAsync(work, [Job("j", Hour, "go")]);
-        await Eventually.TrueAsync(() => work.RunsOf("j") == 1, "first run");
-        for (var i = 2; i < 12; i++)
+        await CalmAsync(work);
+        for (var i = 0; i < 10; i++)
         {
+            var runs = work.RunsOf("j");
             host.Services.GetRequiredService<ISignals>().Publish("go");
-            await Eventually.TrueAsync(() => work.RunsOf("j") == i, $"run {i}");
+            await Eventually.TrueAsync(() => work.RunsOf("j") > runs, $"run {i}");
         }
         await host.StopAsync();
     }
@@ -95,7 +96,7 @@ public sealed class RecurringJobsTests
     {
         var work = new TestWork();
         using var host = await StartAsync(work, [Job("j", Hour, "go")]);
-        await Eventually.TrueAsync(() => work.RunsOf("j") == 1, "first run");
+        await CalmAsync(work);
         var signals = host.Services.GetRequiredService<ISignals>();
         var started = System.Diagnostics.Stopwatch.GetTimestamp();
         while (System.Diagnostics.Stopwatch.GetElapsedTime(started).TotalSeconds < 1)
@@ -106,12 +107,9 @@ public sealed class RecurringJobsTests
         var (runs, seconds) = (work.RunsOf("j"), System.Diagnostics.Stopwatch.GetElapsedTime(started).TotalSeconds);
         await TestContext.Out.WriteLineAsync($"{runs} runs in {seconds:0.00} s of constant signals");
         Assert.That(runs, Is.InRange(2, 210 * seconds));
-        // Calm again: whatever the storm still causes has begun, and ended.
-        for (var calm = -1; calm != work.RunsOf("j"); await Task.Delay(500))
-            calm = work.RunsOf("j");
-        var before = work.RunsOf("j");
+        var before = await CalmAsync(work);
         signals.Publish("go");
-        await Eventually.TrueAsync(() => work.RunsOf("j") == before + 1, "the last signal");
+        await Eventually.TrueAsync(() => work.RunsOf("j") > before, "the last signal");
         await host.StopAsync();
     }
 
@@ -207,11 +205,11 @@ public sealed class RecurringJobsTests
     {
         var one = new TestWork();
         using var leader = await StartAsync(one, [Job("j", Hour, "go")]);
-        await Eventually.TrueAsync(() => one.RunsOf("j") == 1, "the first leads");
+        await Eventually.TrueAsync(() => one.RunsOf("j") > 0, "the first leads");
         using var other = await StartAsync(new TestWork(), [Job("j", Hour, "go")]);
-        await Task.Delay(200);
+        var runs = await CalmAsync(one);
         other.Services.GetRequiredService<ISignals>().Publish("go");
-        await Eventually.TrueAsync(() => one.RunsOf("j") == 2, "the leader ran");
+        await Eventually.TrueAsync(() => one.RunsOf("j") > runs, "the leader ran");
         await Task.WhenAll(leader.StopAsync(), other.StopAsync());
     }
 
@@ -259,6 +257,16 @@ public sealed class RecurringJobsTests
         Assert.That(RecurringJobTable.Rows.Select(job => job.Name), Is.Unique);
         Assert.That(RecurringJobTable.Rows.Select(job => job.LockId), Is.Unique);
         Assert.That(RecurringJobTable.Rows.Select(job => job.Why), Has.All.Not.Empty);
+    }
+
+    /// <summary>Waits until nothing causes runs any more: the storm of the test, or the connection for signals, which wakes everybody once when it is made. Returns how many there were.</summary>
+    private static async Task<int> CalmAsync(TestWork work)
+    {
+        await Eventually.TrueAsync(() => work.RunsOf("j") > 0, "first run");
+        var runs = -1;
+        for (; runs != work.RunsOf("j"); await Task.Delay(500))
+            runs = work.RunsOf("j");
+        return runs;
     }
 
     private static RecurringJob Job(string name, TimeSpan period, string? topic = null) =>
