@@ -42,16 +42,16 @@ public sealed record HarvestFigures(long TasksCompleted, double TotalComputeHour
 public sealed record DeviceCountFigures(int Total, int Active, int Charging, [property: System.Text.Json.Serialization.JsonPropertyName("thermal_throttle")] int ThermalThrottle);
 
 /// <param name="TotalCPU">GHz of devices whose clock is known.</param>
-/// <param name="TotalGPU">TFLOPS; null: no device measures it.</param>
+/// <param name="TotalGPU">TFLOPS of devices that measure it: of none so far, so 0.</param>
 /// <param name="TotalMemory">GiB.</param>
 /// <param name="UtilizationRate">Leased share of live cores, percent.</param>
-public sealed record ComputeFigures(double TotalCPU, double? TotalGPU, double TotalMemory, double UtilizationRate);
+public sealed record ComputeFigures(double TotalCPU, double TotalGPU, double TotalMemory, double UtilizationRate);
 
-/// <param name="EnergyEfficiency">Percent; null: no device measures energy.</param>
-public sealed record HarvestSummary(long TasksCompleted, double ComputeHoursCollected, double? EnergyEfficiency);
+/// <param name="EnergyEfficiency">Percent, of devices that measure energy: of none so far, so 0.</param>
+public sealed record HarvestSummary(long TasksCompleted, double ComputeHoursCollected, double EnergyEfficiency);
 
-/// <param name="BatteryHealthAvg">Percent; null: no device reports battery health.</param>
-public sealed record MobileFigures(int Android, int Ios, double? BatteryHealthAvg);
+/// <param name="BatteryHealthAvg">Percent, of devices that report it: of none so far, so 0.</param>
+public sealed record MobileFigures(int Android, int Ios, double BatteryHealthAvg);
 
 internal sealed class GetIdleComputeStatsHandler(IIdleComputeDb db, IPlacementPool pool, SchedulerOptions options, TimeProvider time)
     : IQueryHandler<GetIdleComputeStatsQuery, IdleComputeStats>
@@ -78,9 +78,9 @@ internal sealed class GetIdleComputeStatsHandler(IIdleComputeDb db, IPlacementPo
             HarvestMetrics = new HarvestFigures(completed, hours, completed + losses == 0 ? 0 : Math.Round(completed / (double)(completed + losses), 4)),
             DeviceTypes = Enum.GetValues<DeviceType>().ToDictionary(t => JobWords.Word(t), t => devices.Count(d => d.Type == t), StringComparer.Ordinal),
             Devices = new DeviceCountFigures(items.Count, active, devices.Count(d => d.Charging == true), devices.Count(d => d.StateReason == "too_hot")),
-            Compute = new ComputeFigures(Math.Round(items.Sum(i => i.CpuContribution ?? 0), 3), null, Math.Round(items.Sum(i => i.Memory) / 1024, 3), cores <= 0 ? 0 : Math.Round(Math.Min(100, 100 * leased / cores), 2)),
-            Harvest = new HarvestSummary(completed, hours, null),
-            Mobile = new MobileFigures(devices.Count(d => d.Type == DeviceType.Android), devices.Count(d => d.Type == DeviceType.Ios), null),
+            Compute = new ComputeFigures(Math.Round(items.Sum(i => i.CpuContribution ?? 0), 3), 0, Math.Round(items.Sum(i => i.Memory) / 1024, 3), cores <= 0 ? 0 : Math.Round(Math.Min(100, 100 * leased / cores), 2)),
+            Harvest = new HarvestSummary(completed, hours, 0),
+            Mobile = new MobileFigures(devices.Count(d => d.Type == DeviceType.Android), devices.Count(d => d.Type == DeviceType.Ios), 0),
         };
     }
 }

@@ -47,20 +47,22 @@ public sealed record Utilization(double Cpu, double Memory, double Gpu);
 
 public sealed record JobFigures(int Queued, int Running, int Completed, int Failed);
 
-/// <summary>Figures of the last placement pass that searched; null before the first of the last seven days.</summary>
+/// <summary>Figures of the last placement pass that searched; 0 before the first of the last seven days.</summary>
 /// <param name="GenerationsRun">Generations bred.</param>
 /// <param name="ParetoFront">Points of its front (at most 64 are kept).</param>
 /// <param name="ConvergenceRate">Percent of the front's hypervolume that was there at half of the generations.</param>
-public sealed record NsgaFigures(int? GenerationsRun, int? ParetoFront, double? ConvergenceRate);
+public sealed record NsgaFigures(int GenerationsRun, int ParetoFront, double ConvergenceRate);
 
 public sealed record TierFigures(TierFigure Platinum, TierFigure Gold, TierFigure Silver, TierFigure Bronze);
 
-public sealed record TierFigure(int Count, double? Compliance);
+/// <param name="Count">Jobs that have finished.</param>
+/// <param name="Compliance">Percent of them that kept their promise; 0 without any.</param>
+public sealed record TierFigure(int Count, double Compliance);
 
-/// <param name="AvgPlacementTime">Mean seconds of the recent passes of this process; null before the first.</param>
+/// <param name="AvgPlacementTime">Mean seconds of the recent passes of this process; 0 before the first.</param>
 /// <param name="ResourceUtilization">Percent of live cores leased.</param>
-/// <param name="CostEfficiency">Credits charged relative to credits quoted, finished jobs, percent; null before the first.</param>
-public sealed record PerformanceFigures(double? AvgPlacementTime, double ResourceUtilization, double? CostEfficiency);
+/// <param name="CostEfficiency">Credits charged relative to credits quoted, finished jobs, percent; 0 before the first.</param>
+public sealed record PerformanceFigures(double AvgPlacementTime, double ResourceUtilization, double CostEfficiency);
 
 /// <summary>Counts over the scheduler's tables.</summary>
 public interface ISchedulerFigures
@@ -94,22 +96,22 @@ internal sealed class GetSchedulerStatsHandler(ISchedulerFigures figures, IPlace
             QueueLength = counts.OpenSlots, AvgWaitTime = Math.Round(counts.AvgWaitSeconds, 3),
             SlaCompliance = new TierShares(Share(counts, SlaTier.Platinum), Share(counts, SlaTier.Gold), Share(counts, SlaTier.Silver), Share(counts, SlaTier.Bronze)),
             ResourceUtilization = utilization, OptimizationScore = search is null ? 0 : Math.Round(search.Hypervolume, 4),
-            Jobs = new JobFigures(pending, running, completed, failed), Nsga = new NsgaFigures(search?.Generations, search?.Front.Count, search is null ? null : Math.Round(100 * search.Convergence, 2)),
+            Jobs = new JobFigures(pending, running, completed, failed), Nsga = search is null ? new NsgaFigures(0, 0, 0) : new NsgaFigures(search.Generations, search.Front.Count, Math.Round(100 * search.Convergence, 2)),
             Sla = new TierFigures(Figure(counts, SlaTier.Platinum), Figure(counts, SlaTier.Gold), Figure(counts, SlaTier.Silver), Figure(counts, SlaTier.Bronze)),
             Performance = new PerformanceFigures(
-                passes.Count == 0 ? null : Math.Round(passes.Average(p => p.Took.TotalSeconds), 6), utilization.Cpu,
-                counts.QuotedMicro == 0 ? null : Math.Round(100.0 * counts.ChargedMicro / counts.QuotedMicro, 2)),
+                passes.Count == 0 ? 0 : Math.Round(passes.Average(p => p.Took.TotalSeconds), 6), utilization.Cpu,
+                counts.QuotedMicro == 0 ? 0 : Math.Round(100.0 * counts.ChargedMicro / counts.QuotedMicro, 2)),
             Calibration = await quotes.CalibrationAsync(cancellationToken),
         };
     }
 
     private static double Percent(double part, double whole) => whole <= 0 ? 0 : Math.Round(Math.Min(100, 100 * part / whole), 2);
 
-    private static double? Share(SchedulerCounts counts, SlaTier tier) => Figure(counts, tier).Compliance;
+    private static double? Share(SchedulerCounts counts, SlaTier tier) => Figure(counts, tier) is { Count: > 0 } known ? known.Compliance : null;
 
     private static TierFigure Figure(SchedulerCounts counts, SlaTier tier)
     {
         var (finished, met) = counts.Tiers.GetValueOrDefault(tier);
-        return new TierFigure(finished, finished == 0 ? null : Math.Round(100.0 * met / finished, 2));
+        return new TierFigure(finished, finished == 0 ? 0 : Math.Round(100.0 * met / finished, 2));
     }
 }

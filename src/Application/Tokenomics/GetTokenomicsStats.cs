@@ -24,8 +24,8 @@ public sealed record TokenomicsStats(
     decimal TotalSupply, decimal CirculatingSupply, decimal StakedTokens, long ActiveStakers, long ProposalsActive, long ProposalsTotal, decimal MarketCap, decimal StakingAPR,
     TokenFigures Tokens, DaoFigures Dao, MarketplaceFigures Marketplace, RewardFigures Rewards);
 
-/// <param name="Price">Credits charged per core-hour measured, over the last 24 h; null: nothing was settled.</param>
-public sealed record TokenFigures(decimal TotalSupply, decimal CirculatingSupply, decimal MarketCap, decimal? Price);
+/// <param name="Price">Credits charged per core-hour measured, over the last 24 h; 0: nothing was settled.</param>
+public sealed record TokenFigures(decimal TotalSupply, decimal CirculatingSupply, decimal MarketCap, decimal Price);
 
 /// <param name="ActiveVotes">Proposals open for votes.</param>
 /// <param name="TotalVoters">Accounts that ever voted.</param>
@@ -35,7 +35,7 @@ public sealed record DaoFigures(long Proposals, long ActiveVotes, long TotalVote
 /// <param name="TotalVolume">Credits that settlements ever charged.</param>
 /// <param name="AvgPrice">As the price, since the beginning.</param>
 /// <param name="Trades24h">Settlements of the last 24 h.</param>
-public sealed record MarketplaceFigures(int ActiveListings, decimal TotalVolume, decimal? AvgPrice, long Trades24h);
+public sealed record MarketplaceFigures(int ActiveListings, decimal TotalVolume, decimal AvgPrice, long Trades24h);
 
 /// <summary>Credits ever paid to accounts.</summary>
 /// <param name="TotalEarned">The sum of the others.</param>
@@ -108,7 +108,7 @@ internal sealed class GetTokenomicsStatsHandler(
         var supply = Credits.FromMicro(Genesis.CapMicro - f.Burned);
         var circulating = Credits.FromMicro(Genesis.CapMicro - f.Burned - f.Treasury - f.Reserved);
         var price = PerCoreHour(f.Metered - f.MeteredBefore, f.CoreMs - f.CoreMsBefore);
-        var cap = price is { } each ? decimal.Round(circulating * each, 6) : 0;
+        var cap = decimal.Round(circulating * price, 6);
         return new TokenomicsStats(
             supply, circulating, Credits.FromMicro(f.Staked), f.Stakers, proposals.Active, proposals.Total, cap, (await parameters.CurrentAsync(cancel))[ParameterCatalogue.StakeYield] / 100m,
             new TokenFigures(supply, circulating, cap, price),
@@ -118,5 +118,5 @@ internal sealed class GetTokenomicsStatsHandler(
                 Credits.FromMicro(f.Paid + f.StakingRewards + f.TreasuryGrants), Credits.FromMicro(f.Paid), Credits.FromMicro(f.StakingRewards), Credits.FromMicro(f.TreasuryGrants)));
     }
 
-    private static decimal? PerCoreHour(long micro, long coreMs) => coreMs == 0 ? null : decimal.Round(micro / (decimal)Credits.MicroPerCredit / (coreMs / MsPerHour), 6);
+    private static decimal PerCoreHour(long micro, long coreMs) => coreMs == 0 ? 0 : decimal.Round(micro / (decimal)Credits.MicroPerCredit / (coreMs / MsPerHour), 6);
 }

@@ -39,8 +39,8 @@ public sealed class ThirtyEndpointsTests
 
     private const string TokenomicsStats =
         "totalSupply:n circulatingSupply:n stakedTokens:n activeStakers:i proposalsActive:i proposalsTotal:i marketCap:n stakingAPR:n "
-        + "tokens:{totalSupply:n circulatingSupply:n marketCap:n price:n?} dao:{proposals:i activeVotes:i totalVoters:i treasuryBalance:n} "
-        + "marketplace:{activeListings:i totalVolume:n avgPrice:n? trades24h:i} rewards:{totalEarned:n computeRewards:n stakingRewards:n governanceRewards:n}";
+        + "tokens:{totalSupply:n circulatingSupply:n marketCap:n price:n} dao:{proposals:i activeVotes:i totalVoters:i treasuryBalance:n} "
+        + "marketplace:{activeListings:i totalVolume:n avgPrice:n trades24h:i} rewards:{totalEarned:n computeRewards:n stakingRewards:n governanceRewards:n}";
 
     private const string Balance = "address:s balance:n staked:n total:n rewards:n? updated_at:t updatedAt:t +held +unbonding";
 
@@ -50,9 +50,9 @@ public sealed class ThirtyEndpointsTests
 
     private const string SchedulerStats =
         "totalJobs:i runningJobs:i pendingJobs:i completedJobs:i failedJobs:i queueLength:i avgWaitTime:n slaCompliance:{platinum:n? gold:n? silver:n? bronze:n?} "
-        + "resourceUtilization:{cpu:n memory:n gpu:n} optimizationScore:n jobs:{queued:i running:i completed:i failed:i} nsga:{generationsRun:i? paretoFront:i? convergenceRate:n?} "
-        + "sla:{platinum:{count:i compliance:n?} gold:{count:i compliance:n?} silver:{count:i compliance:n?} bronze:{count:i compliance:n?}} "
-        + "performance:{avgPlacementTime:n? resourceUtilization:n costEfficiency:n?} +calibration";
+        + "resourceUtilization:{cpu:n memory:n gpu:n} optimizationScore:n jobs:{queued:i running:i completed:i failed:i} nsga:{generationsRun:i paretoFront:i convergenceRate:n} "
+        + "sla:{platinum:{count:i compliance:n} gold:{count:i compliance:n} silver:{count:i compliance:n} bronze:{count:i compliance:n}} "
+        + "performance:{avgPlacementTime:n resourceUtilization:n costEfficiency:n} +calibration";
 
     private const string JobStatus = "'pending|running|paused|completed|failed|cancelled'";
     private const string Sla = "'platinum|gold|silver|bronze'";
@@ -65,8 +65,8 @@ public sealed class ThirtyEndpointsTests
 
     private const string IdleStats =
         "totalDevices:i activeDevices:i harvestingDevices:i idleDevices:i totalResources:{cpu:n memory:n avgBattery:n} harvestMetrics:{tasksCompleted:i totalComputeHours:n efficiency:n} deviceTypes:*i "
-        + "devices:{total:i active:i charging:i thermal_throttle:i} compute:{totalCPU:n totalGPU:n? totalMemory:n utilizationRate:n} harvest:{tasksCompleted:i computeHoursCollected:n energyEfficiency:n?} "
-        + "mobile:{android:i ios:i batteryHealthAvg:n?}";
+        + "devices:{total:i active:i charging:i thermal_throttle:i} compute:{totalCPU:n totalGPU:n totalMemory:n utilizationRate:n} harvest:{tasksCompleted:i computeHoursCollected:n energyEfficiency:n} "
+        + "mobile:{android:i ios:i batteryHealthAvg:n}";
 
     private const string DeviceStatus = "'active|idle|harvesting|offline'";
 
